@@ -1,0 +1,67 @@
+package token
+
+import (
+	"errors"
+	"strings"
+)
+
+// Code names a kind of failure that a caller can act on. The set is closed: whatever
+// is not one of these is an internal error, of which callers learn nothing.
+type Code string
+
+// The codes.
+const (
+	CodeInvalidRequest   Code = "invalid_request"    // the request breaks a rule; Fields say which
+	CodeForbidden        Code = "forbidden"          // the person's role does not allow it
+	CodeEmailNotVerified Code = "email_not_verified" // notices would have no address to go to
+	CodeNotFound         Code = "not_found"          // no such token, or not this person's to see
+	CodeLimitReached     Code = "limit_reached"      // the owner has as many active tokens as allowed
+	CodeUnavailable      Code = "unavailable"        // busy; the same request may succeed later
+)
+
+// FieldError says what is wrong with one part of a request.
+type FieldError struct {
+	Pointer string // JSON Pointer into the request body (RFC 6901), or the query parameter's name
+	Detail  string
+}
+
+// Error is a failure that the caller may be told about: Detail and Fields are written
+// for people and hold no secret and no address.
+type Error struct {
+	Code   Code
+	Detail string
+	Fields []FieldError
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	parts := []string{string(e.Code) + ": " + e.Detail}
+	for _, f := range e.Fields {
+		parts = append(parts, strings.TrimPrefix(f.Pointer, "/")+": "+f.Detail)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// CodeOf returns the code of the first Error in err's chain, or "" for any other error.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// Errors without anything to add.
+var (
+	ErrNotFound = &Error{Code: CodeNotFound, Detail: "There is no such token."}
+	ErrBusy     = &Error{Code: CodeUnavailable, Detail: "The service is busy. Try again in a moment."}
+
+	errNoRole = &Error{
+		Code:   CodeForbidden,
+		Detail: "API tokens are managed by organization admins and people with the API Token Manager role. Ask an admin of your organization for it.",
+	}
+	errAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins see other people's tokens."}
+	errNoEmail   = &Error{
+		Code:   CodeEmailNotVerified,
+		Detail: "Your e-mail address is not verified, so expiry notices could not reach you. Verify it, sign in again, and retry.",
+	}
+)

@@ -1,0 +1,94 @@
+// Package tokentest has what tests of the domain and of its adapters share: people, a
+// moment, a source of random bytes that repeats itself, and a store in memory. The
+// store on DynamoDB has tests of its own, which run against the real thing.
+package tokentest
+
+import (
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"latchkey/internal/token"
+)
+
+// Prefix is the deployment's.
+const Prefix token.Prefix = "lk"
+
+// Noon is the moment at which tests take place: a day with others on both sides of it.
+var Noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
+
+// Today is the date of Noon.
+var Today = token.DateOf(Noon)
+
+// The people. Alice, Bob, Erin and Carol are of one organization, Dave of another.
+var (
+	Alice = person("acme", "alice", token.RoleAdmin)
+	Bob   = person("acme", "bob", token.RoleManager)
+	Erin  = person("acme", "erin", token.RoleManager)
+	Carol = person("acme", "carol", token.RoleNone)
+	Dave  = person("globex", "dave", token.RoleAdmin)
+)
+
+func person(organization, name string, role token.Role) token.Principal {
+	return token.Principal{
+		Organization: organization, Subject: name, Email: name + "@" + organization + ".example", EmailVerified: true, Role: role,
+	}
+}
+
+// Random returns a source of bytes that is the same in every run.
+func Random() io.Reader { return rand.NewChaCha8([32]byte{1}) }
+
+// Clock is a clock that stands still until it is set.
+type Clock struct{ T time.Time }
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time { return c.T }
+
+// Service is an issuer, a manager and a verifier on one store and one clock.
+type Service struct {
+	*token.Issuer
+	*token.Manager
+	*token.Verifier
+
+	Store *Store
+	Clock *Clock
+}
+
+// New builds a service with the usual settings, changed by change if it is not nil.
+func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
+	tb.Helper()
+	s := &Service{Store: NewStore(), Clock: &Clock{Noon}}
+	notices, err := token.NewSchedule([]int{15, 7, 0})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := token.IssuerConfig{
+		Store: s.Store, Prefix: Prefix, Notices: notices, MaxActive: 50, RetentionDays: 90,
+		Scopes: []string{"reports:read", "reports:write"}, Now: s.Clock.Now, Random: Random(),
+	}
+	if change != nil {
+		change(&c)
+	}
+	if s.Issuer, err = token.NewIssuer(c); err != nil {
+		tb.Fatal(err)
+	}
+	s.Manager, err = token.NewManager(token.ManagerConfig{Store: s.Store, Now: s.Clock.Now, Random: Random()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if s.Verifier, err = token.NewVerifier(s.Store, c.Prefix, s.Clock.Now); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// MustIssue issues a token of so many days for p.
+func (s *Service) MustIssue(tb testing.TB, p token.Principal, name string, days int) (token.Token, token.Secret) {
+	tb.Helper()
+	t, secret, err := s.Issue(tb.Context(), p, token.IssueRequest{Name: name, ExpiresInDays: &days})
+	if err != nil {
+		tb.Fatalf("issuing %q: %v", name, err)
+	}
+	return t, secret
+}
