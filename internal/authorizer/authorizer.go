@@ -1,0 +1,242 @@
+// Package authorizer is API Gateway's Lambda authorizer: it turns a bearer token into
+// a decision, for HTTP APIs (payload format 2.0, simple response) and for REST APIs
+// (TOKEN and REQUEST, IAM policy).
+//
+// Trust: it holds no secrets and reads one item a request. Whoever can change its
+// code or its answer can let anybody in.
+package authorizer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"latchkey/internal/token"
+)
+
+// Denial is how a caller without a valid token is turned away.
+type Denial string
+
+const (
+	// Unauthorized answers with the error "Unauthorized", of which API Gateway makes a
+	// 401. It counts in Lambda's Errors metric.
+	Unauthorized Denial = "unauthorized"
+	// Forbidden answers with a refusal, of which API Gateway makes a 403.
+	Forbidden Denial = "forbidden"
+)
+
+// errUnauthorized has the very text that API Gateway turns into a 401
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html).
+var errUnauthorized = errors.New("Unauthorized")
+
+// Verifier decides on a presented secret.
+type Verifier interface {
+	// Verify returns the token of an active secret, a [token.RefusedError] for any
+	// other secret, or another error if that could not be found out.
+	Verify(ctx context.Context, presented string) (token.Token, error)
+}
+
+// Recorder notes that a token was used.
+type Recorder interface {
+	// Used records the time of a token's use, unless a recent one is recorded.
+	Used(ctx context.Context, t token.Token, at time.Time) error
+}
+
+// Config is what an [Authorizer] needs. All of it is required.
+type Config struct {
+	Verifier Verifier
+	Recorder Recorder
+	Denial   Denial
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Authorizer answers authorizer events.
+type Authorizer struct{ c Config }
+
+// New refuses a half-built configuration.
+func New(c Config) (*Authorizer, error) {
+	if c.Verifier == nil || c.Recorder == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("authorizer: verifier, recorder, clock and log are required")
+	}
+	if c.Denial != Unauthorized && c.Denial != Forbidden {
+		return nil, fmt.Errorf("authorizer: denial %q: want %q or %q", c.Denial, Unauthorized, Forbidden)
+	}
+	return &Authorizer{c}, nil
+}
+
+// event has the fields of all three kinds of authorizer event that matter here.
+type event struct {
+	Version            string              `json:"version"` // "2.0" for HTTP APIs
+	Type               string              `json:"type"`    // TOKEN or REQUEST
+	IdentitySource     json.RawMessage     `json:"identitySource"`
+	AuthorizationToken string              `json:"authorizationToken"`
+	MethodARN          string              `json:"methodArn"`
+	Headers            map[string]string   `json:"headers"`
+	MultiValueHeaders  map[string][]string `json:"multiValueHeaders"`
+	RequestContext     struct {
+		RequestID string `json:"requestId"`
+	} `json:"requestContext"`
+}
+
+// Handle decides on one request. The result is a simple response for HTTP APIs and an
+// IAM policy for REST APIs. An error is never an allow: "Unauthorized" becomes a 401,
+// every other error a 500.
+func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var e event
+	if err := json.Unmarshal(raw, &e); err != nil {
+		a.c.Log.ErrorContext(ctx, "decision", "outcome", "error", "reason", "event")
+		return nil, errors.New("reading the event: not an authorizer event")
+	}
+	log := a.c.Log.With("gateway_request_id", e.RequestContext.RequestID)
+	t, err := a.decide(ctx, e)
+	if refused, ok := errors.AsType[*token.RefusedError](err); ok {
+		log.InfoContext(ctx, "decision", "outcome", "deny", "reason", string(refused.Reason), "token_id", string(refused.TokenID))
+		if a.c.Denial == Unauthorized {
+			return nil, errUnauthorized
+		}
+		return e.refuse(), nil
+	}
+	if err != nil {
+		log.ErrorContext(ctx, "decision", "outcome", "error", "reason", "lookup", "error", err.Error())
+		return nil, errors.New("the token could not be checked")
+	}
+	a.record(ctx, log, t)
+	log.InfoContext(ctx, "decision", "outcome", "allow", "token_id", string(t.ID), "org_id", t.Organization)
+	return e.allow(t), nil
+}
+
+func (a *Authorizer) decide(ctx context.Context, e event) (token.Token, error) {
+	presented, ok := e.bearer()
+	if !ok {
+		return token.Token{}, &token.RefusedError{Reason: token.ReasonMalformed}
+	}
+	ctx, cancel := context.WithTimeout(ctx, decideWithin)
+	defer cancel()
+	return a.c.Verifier.Verify(ctx, presented)
+}
+
+// decideWithin leaves Lambda's time-out of 5 seconds room to say that a token could not
+// be checked.
+const decideWithin = 4 * time.Second
+
+// recordTimeout bounds what noting a use may add to a request.
+const recordTimeout = 500 * time.Millisecond
+
+// record notes the use. That it fails is no reason to turn a valid token away.
+func (a *Authorizer) record(ctx context.Context, log *slog.Logger, t token.Token) {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if err := a.c.Recorder.Used(ctx, t, a.c.Now()); err != nil {
+		log.WarnContext(ctx, "recording the use of a token", "token_id", string(t.ID), "error", err.Error())
+	}
+}
+
+// isHTTPAPI tells payload format 2.0 from a REST API's events.
+func (e event) isHTTPAPI() bool { return e.Version == "2.0" }
+
+// authorization is the one value of the Authorization header. Two headers are none:
+// which of them counts must not be a matter of taste.
+func (e event) authorization() (string, bool) {
+	switch {
+	case e.isHTTPAPI():
+		// The identity source is the header, in whatever case it was sent. Where the
+		// authorizer has none, the header itself is looked up.
+		var sources []string
+		if err := json.Unmarshal(e.IdentitySource, &sources); err == nil && len(sources) > 0 {
+			return sources[0], len(sources) == 1
+		}
+		return e.header()
+	case e.Type == "TOKEN":
+		return e.AuthorizationToken, true
+	default:
+		for name, values := range e.MultiValueHeaders {
+			if strings.EqualFold(name, "authorization") && len(values) != 1 {
+				return "", false
+			}
+		}
+		return e.header()
+	}
+}
+
+func (e event) header() (value string, ok bool) {
+	for name, v := range e.Headers {
+		if strings.EqualFold(name, "authorization") {
+			if ok {
+				return "", false
+			}
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
+
+// bearer returns the credentials of "Bearer <token>" (RFC 6750, section 2.1): the
+// scheme in any case, exactly one space, nothing else.
+func (e event) bearer() (string, bool) {
+	value, ok := e.authorization()
+	if !ok {
+		return "", false
+	}
+	scheme, credentials, ok := strings.Cut(value, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return credentials, true
+}
+
+// details is what the integration behind the authorizer learns of the token. All are
+// strings: a REST API's context knows nothing else.
+func details(t token.Token) map[string]any {
+	return map[string]any{
+		"token_id":   string(t.ID),
+		"org_id":     t.Organization,
+		"owner_id":   t.Owner,
+		"scopes":     strings.Join(t.Scopes, " "),
+		"expires_at": t.ExpiresAt().Format(time.RFC3339),
+	}
+}
+
+func (e event) allow(t token.Token) any {
+	if e.isHTTPAPI() {
+		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: details(t)}
+	}
+	return e.policy("Allow", string(t.ID), details(t))
+}
+
+func (e event) refuse() any {
+	if e.isHTTPAPI() {
+		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: false}
+	}
+	return e.policy("Deny", "anonymous", nil)
+}
+
+// policy covers the whole stage, not the one method asked for: API Gateway may reuse
+// a cached policy for the caller's next path.
+func (e event) policy(effect, principal string, details map[string]any) events.APIGatewayCustomAuthorizerResponse {
+	return events.APIGatewayCustomAuthorizerResponse{
+		PrincipalID: principal,
+		PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{
+			Version: "2012-10-17",
+			Statement: []events.IAMPolicyStatement{{
+				Action: []string{"execute-api:Invoke"}, Effect: effect, Resource: []string{stageOf(e.MethodARN)},
+			}},
+		},
+		Context: details,
+	}
+}
+
+// stageOf widens arn:…:<api>/<stage>/<method>/<path> to every method of the stage.
+func stageOf(methodARN string) string {
+	parts := strings.SplitN(methodARN, "/", 3)
+	if len(parts) < 3 {
+		return methodARN
+	}
+	return parts[0] + "/" + parts[1] + "/*"
+}
