@@ -1,0 +1,109 @@
+// The panel that shows a new key's secret, once. The secret is in one variable and in one
+// element while the panel is open. It is in no storage, no address and no history, and it
+// is wiped when the panel closes or the page is left.
+
+import { longDate } from "./dates.js";
+import { $, icon } from "./dom.js";
+
+export class SecretPanel {
+  #config; #closed;
+  #dialog = $("secret");
+  #unsaved = $("unsaved");
+  #secret = "";
+  #token = null;
+  #saved = false;
+
+  constructor({ config, closed }) {
+    this.#config = config;
+    this.#closed = closed;
+    $("copy").addEventListener("click", () => this.#copy());
+    $("download").addEventListener("click", () => this.#download());
+    $("done").addEventListener("click", () => this.#done());
+    $("unsaved-back").addEventListener("click", () => this.#unsaved.close());
+    $("unsaved-close").addEventListener("click", () => this.#finish());
+    this.#dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.#done(); });
+    // Browsers let Escape through in the end, whatever a page says to it. An unsaved
+    // secret is then put back before the eyes.
+    this.#dialog.addEventListener("close", () => {
+      if (!this.#secret) return;
+      this.#dialog.showModal();
+      this.#done();
+    });
+    addEventListener("pagehide", () => this.#wipe());
+    addEventListener("beforeunload", (event) => { if (this.#secret && !this.#saved) event.preventDefault(); });
+  }
+
+  show({ token, secret }) {
+    this.#token = token;
+    this.#secret = secret;
+    this.#saved = false;
+    $("secret-name").textContent = token.name;
+    $("secret-expires").textContent = `${longDate(token.expires_on)}, 00:00 UTC`;
+    $("secret-value").textContent = secret;
+    $("secret-status").textContent = "";
+    this.#dialog.showModal();
+  }
+
+  async #copy() {
+    try {
+      await navigator.clipboard.writeText(this.#secret);
+      this.#saved = true;
+      this.#say("API token copied to the clipboard.", icon("check"));
+    } catch {
+      getSelection().selectAllChildren($("secret-value"));
+      this.#say("Your browser didn’t allow copying. The token is selected: copy it with your keyboard, or download it.");
+    }
+  }
+
+  #download() {
+    const address = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain" }));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = `${this.#token.name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "api-token"}.txt`;
+    link.click();
+    URL.revokeObjectURL(address);
+    this.#saved = true;
+    this.#say("API token downloaded.", icon("check"));
+  }
+
+  #text() {
+    return `${this.#config.company} API token
+
+Key name:  ${this.#token.name}
+API token: ${this.#secret}
+Expires:   ${longDate(this.#token.expires_on)} (UTC). It stops working at 00:00 UTC on that day.
+
+How to use it
+Send it in the Authorization header of each request:
+
+  curl -H "Authorization: Bearer ${this.#secret}" ${location.origin}/v1/whoami
+
+Treat it as a password: whoever has it can call the API in your name. Keep it in a
+secret manager and delete this file. If somebody else may have seen it, revoke the key:
+${location.origin}/#/tokens/${this.#token.id}
+`;
+  }
+
+  #say(text, ...mark) {
+    $("secret-status").replaceChildren();
+    setTimeout(() => $("secret-status").replaceChildren(...mark, text), 50); // so that the same words are spoken twice
+  }
+
+  #done() {
+    if (this.#saved) this.#finish();
+    else if (!this.#unsaved.open) this.#unsaved.showModal();
+  }
+
+  #finish() {
+    const token = this.#token;
+    this.#wipe();
+    this.#closed(token);
+  }
+
+  #wipe() {
+    this.#secret = "";
+    $("secret-value").textContent = "";
+    this.#unsaved.close();
+    this.#dialog.close();
+  }
+}
