@@ -1,0 +1,90 @@
+package reminder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"latchkey/internal/token"
+)
+
+// maxDuePerShard bounds the memory of a run. More than this is due only after a long
+// outage; the next run finds the rest.
+const maxDuePerShard = 4000
+
+// allDue reads all shards of the work queue at once. One that cannot be read does not
+// hold up the others: the error comes with what they hold.
+func allDue(ctx context.Context, queue Reader, shards int, today token.Date) ([]token.DueNotice, error) {
+	var mu sync.Mutex
+	var all []token.DueNotice
+	var unread error
+	var reading sync.WaitGroup
+	for shard := range shards {
+		reading.Go(func() {
+			due, err := queue.Due(ctx, shard, today, maxDuePerShard)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, due...)
+			if err != nil {
+				unread = errors.Join(unread, fmt.Errorf("finding what is due in shard %d: %w", shard, err))
+			}
+		})
+	}
+	reading.Wait()
+	// A token that another run moves on while the index is read can be seen twice.
+	slices.SortFunc(all, func(a, b token.DueNotice) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.On, a.On)) })
+	all = slices.CompactFunc(all, func(a, b token.DueNotice) bool { return a.ID == b.ID })
+	return all, unread
+}
+
+// batch is what one e-mail is about: due tokens of one owner.
+type batch struct {
+	organization, owner string
+	due                 []token.DueNotice // those that nothing has become of yet
+}
+
+// group puts the tokens of one owner together, at most size in a batch, and the
+// batches with the oldest notices first.
+func group(due []token.DueNotice, size int) []*batch {
+	slices.SortFunc(due, func(a, b token.DueNotice) int {
+		return cmp.Or(cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Owner, b.Owner),
+			cmp.Compare(a.On, b.On), cmp.Compare(a.ID, b.ID))
+	})
+	var batches []*batch
+	for _, d := range due {
+		last := len(batches) - 1
+		if last < 0 || batches[last].organization != d.Organization || batches[last].owner != d.Owner ||
+			len(batches[last].due) == size {
+			batches = append(batches, &batch{organization: d.Organization, owner: d.Owner})
+			last++
+		}
+		batches[last].due = append(batches[last].due, d)
+	}
+	slices.SortStableFunc(batches, func(a, b *batch) int { return cmp.Compare(a.due[0].On, b.due[0].On) })
+	return batches
+}
+
+// take removes tokens from those that nothing has become of yet, and returns them.
+func (b *batch) take(ids []token.ID) []token.DueNotice {
+	var taken []token.DueNotice
+	b.due = slices.DeleteFunc(b.due, func(d token.DueNotice) bool {
+		if !slices.Contains(ids, d.ID) {
+			return false
+		}
+		taken = append(taken, d)
+		return true
+	})
+	return taken
+}
+
+// ids are the tokens that nothing has become of yet.
+func (b *batch) ids() []token.ID {
+	ids := make([]token.ID, 0, len(b.due))
+	for _, d := range b.due {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}

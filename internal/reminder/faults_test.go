@@ -1,0 +1,304 @@
+package reminder_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/internal/reminder/remindertest"
+	"latchkey/internal/token"
+)
+
+// What DynamoDB and SES answer when all is not well.
+var (
+	throttled   = remindertest.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down")
+	tooFast     = remindertest.Answer(http.StatusBadRequest, "ThrottlingException", "slow down")
+	broken      = remindertest.Answer(http.StatusInternalServerError, "InternalServerError", "try again")
+	refused     = remindertest.Answer(http.StatusBadRequest, "MessageRejected", "the content for bob@acme.example was refused")
+	badAddress  = remindertest.Answer(http.StatusBadRequest, "BadRequestException", "bob@acme.example is no address")
+	tooManySent = remindertest.Answer(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
+	quotaIsUp   = remindertest.Answer(http.StatusBadRequest, "LimitExceededException", "Daily message quota exceeded.")
+	paused      = remindertest.Answer(http.StatusBadRequest, "SendingPausedException", "paused")
+	suspended   = remindertest.Answer(http.StatusBadRequest, "AccountSuspendedException", "suspended")
+)
+
+var tableFaults = map[string]remindertest.Fault{
+	"throttled": throttled, "too fast": tooFast, "broken": broken, "cut before": remindertest.CutBefore, "cut after": remindertest.CutAfter,
+}
+
+// Every call that a run makes of the table can go wrong for a moment, whether or not it
+// had its effect, and the run still does all its work: one mail each.
+func TestTheTableFailsForAMoment(t *testing.T) {
+	t.Parallel()
+	faults := map[string]remindertest.Fault{"conflict": remindertest.Conflict}
+	maps.Copy(faults, tableFaults)
+	for _, operation := range []string{"Query", "BatchGetItem", "UpdateItem", "TransactWriteItems"} {
+		for name, fault := range faults {
+			if name == "conflict" && operation != "TransactWriteItems" {
+				continue
+			}
+			t.Run(operation+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				tokens := s.issued(3)
+				s.dynamoDB.Fail(operation, 1, 2, fault)
+				if r := s.run(); r.Sent != len(tokens) {
+					t.Errorf("%+v", r)
+				}
+				s.told(tokens, 1)
+			})
+		}
+	}
+}
+
+// While one of the calls fails for good, nobody is told, or else everybody is told at
+// most twice: the run sends, and cannot record it.
+func TestTheTableFailsForGood(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"Query", "BatchGetItem", "UpdateItem", "TransactWriteItems"} {
+		for name, fault := range tableFaults {
+			t.Run(operation+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				tokens := s.issued(3)
+				s.dynamoDB.Fail(operation, 0, remindertest.Always, fault)
+				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+				defer cancel()
+				r, err := s.try(ctx)
+				if (err != nil) != (operation == "Query") || r.Failed != r.Due {
+					t.Errorf("%+v, %v", r, err)
+				}
+				want := 1
+				if operation == "TransactWriteItems" && name != "cut after" {
+					want = 2
+					s.told(tokens, 1)
+				}
+				s.dynamoDB.Heal()
+				s.pass(15 * time.Minute) // claims have lapsed
+				s.run()
+				s.told(tokens, want)
+				if r := s.run(); r.Due != 0 {
+					t.Errorf("there is still something to do: %+v", r)
+				}
+			})
+		}
+	}
+}
+
+// The table has recorded what was sent, and its answers are lost for longer than the SDK
+// tries: the run finds out all the same.
+func TestTheAnswerToARecordIsLost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	tokens := s.issued(1)
+	s.dynamoDB.Fail("TransactWriteItems", 0, 6, remindertest.CutAfter)
+	if r := s.run(); r.Sent != 2 || r.Failed != 0 {
+		t.Errorf("%+v", r)
+	}
+	s.told(tokens, 1)
+}
+
+// A token that is gone when its notice is recorded does not keep the others, nor the
+// e-mail, from being recorded.
+func TestOneTokenCannotBeRecorded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	tokens := s.issued(1)
+	s.ses.Fail("SendEmail", 0, 1, func(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+		s.delete(tokens[0].ID)
+		forward.ServeHTTP(w, r)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if r, err := s.try(ctx); err != nil || r.Sent != 1 || r.Failed != 1 || r.Mails != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	kept, err := s.direct.Mail(t.Context(), s.mails()[0].ID)
+	if err != nil || len(kept.Recipients) != 1 || len(kept.Tokens) != 2 {
+		t.Errorf("the e-mail's record is %+v, %v", kept, err)
+	}
+	if r := s.run(); r.Due != 0 {
+		t.Errorf("the next run: %+v", r)
+	}
+}
+
+// SES sends too fast, or cannot be reached, for a moment: the same run tries again.
+func TestSESFailsForAMoment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	tokens := s.issued(3)
+	s.ses.Fail("SendEmail", 0, 5, tooManySent)
+	if r := s.run(); r.Sent != 4 {
+		t.Errorf("%+v", r)
+	}
+	s.told(tokens, 1)
+}
+
+// What SES refuses stays due: the next run has it, once.
+func TestSESRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault        remindertest.Fault
+		left, failed int
+	}{
+		"too fast":   {tooManySent, 4, 0},
+		"quota":      {quotaIsUp, 4, 0},
+		"paused":     {paused, 4, 0},
+		"suspended":  {suspended, 4, 0},
+		"rejected":   {refused, 0, 4},
+		"no address": {badAddress, 0, 4}, // and no admin
+		"broken":     {broken, 0, 4},
+		"cut before": {remindertest.CutBefore, 0, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			tokens := s.issued(3)
+			s.ses.Fail("SendEmail", 0, remindertest.Always, c.fault)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // for it slows down
+			defer cancel()
+			if r, err := s.try(ctx); err != nil || r.Left != c.left || r.Failed != c.failed || r.Mails != 0 {
+				t.Errorf("%+v, %v, want %d left and %d failed", r, err, c.left, c.failed)
+			}
+			s.ses.Heal()
+			if r := s.run(); r.Sent != 4 {
+				t.Errorf("the next run: %+v", r)
+			}
+			s.told(tokens, 1)
+		})
+	}
+}
+
+// Nothing can be found out about the account: nothing is sent, and the run has failed.
+func TestCapacityFails(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	tokens := s.issued(3)
+	s.ses.Fail("GetAccount", 0, remindertest.Always, remindertest.Answer(http.StatusForbidden, "AccessDeniedException", "no"))
+	if r, err := s.try(t.Context()); err == nil || r.Due != 4 || r.Left != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s.told(tokens, 0)
+	s.ses.Heal()
+	s.run()
+	s.told(tokens, 1)
+}
+
+// One bad address or failed send never stops the rest.
+func TestOneFailureStopsNobodyElse(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]remindertest.Fault{"rejected": refused, "no address": badAddress, "broken": broken, "cut": remindertest.CutBefore} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.issued(5)
+			s.ses.FailWhen("SendEmail", about(s.email("owner3")), 0, remindertest.Always, fault)
+			if r := s.run(); r.Sent != 5 || r.Failed != 1 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// SES takes every mail and its answer is lost every time. The owner is told, and then
+// reminded of it less and less often, not every quarter of an hour for ever.
+func TestAnswersAreLostForAWeek(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bob := s.issue(s.principal("bob"), 30)
+	s.pass(15 * day)
+	s.ses.Fail("SendEmail", 0, remindertest.Always, remindertest.CutAfter)
+	until := s.clock().Add(7 * day)
+	for s.clock().Before(until) {
+		s.run()
+		s.pass(3 * time.Hour)
+	}
+	if n := s.copies()[bob.ID]; n < 2 || n > 12 {
+		t.Errorf("%d copies, want few", n)
+	}
+}
+
+// A notice that SES rejects for a day goes to the admins, after another try with the
+// owner.
+func TestRejectedForADay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin"))
+	s.issue(s.principal("bob"), 30)
+	s.pass(15 * day)
+	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, remindertest.Always, refused)
+	for range 4 {
+		if r := s.run(); r.Failed != 1 {
+			t.Fatalf("%+v", r)
+		}
+		s.pass(6 * time.Hour)
+	}
+	if r := s.run(); r.Sent != 1 {
+		t.Errorf("%+v", r)
+	}
+	if m := s.mails(); len(m) != 1 || m[0].To[0] != s.email("admin") {
+		t.Errorf("mails %+v", m)
+	}
+}
+
+// A notice that nobody can be told is given up after a week, and the next one is tried.
+func TestRejectedForAWeek(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin"))
+	k := s.issue(s.principal("bob"), 30)
+	s.pass(30 * day)
+	s.ses.Fail("SendEmail", 0, remindertest.Always, refused)
+	for range 14 {
+		if r := s.run(); r.Failed != 1 {
+			t.Fatalf("%+v", r)
+		}
+		s.pass(12 * time.Hour)
+	}
+	if got, err := s.direct.Token(t.Context(), k.ID); err != nil || len(got.Notices) != 0 {
+		t.Errorf("before the week is over: notices %+v, %v", got.Notices, err)
+	}
+	s.run()
+	got, err := s.direct.Token(t.Context(), k.ID)
+	if err != nil || len(got.Notices) != 3 || got.Notices[2].DaysBefore != 0 || got.Notices[2].MessageID != "" {
+		t.Errorf("notices %+v, %v", got.Notices, err)
+	}
+	if r := s.run(); r.Due != 0 {
+		t.Errorf("it is still tried: %+v", r)
+	}
+}
+
+// An owner who cannot be reached, and no admin either: the failure is counted once.
+func TestNobodyCanBeReached(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	k := s.issue(s.principal("bob"), 30)
+	bob := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
+	if err := s.direct.MarkUndeliverable(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(15 * day)
+	if r := s.run(); r.Failed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := s.run(); r.Due != 0 {
+		t.Errorf("again: %+v", r)
+	}
+	got, err := s.direct.Token(t.Context(), k.ID)
+	if err != nil || len(got.Notices) != 1 || got.Notices[0].MessageID != "" {
+		t.Errorf("notices %+v, %v", got.Notices, err)
+	}
+	s.seen(s.principal("admin"))
+	s.pass(8 * day)
+	if r := s.run(); r.Sent != 1 {
+		t.Errorf("the next notice, now that there is an admin: %+v", r)
+	}
+}
+
+// about finds the calls for a mail to an address.
+func about(address string) func(body string) bool {
+	return func(body string) bool { return strings.Contains(body, `"`+address+`"`) }
+}

@@ -1,0 +1,369 @@
+package reminder_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/dynamo"
+	"latchkey/internal/local"
+	"latchkey/internal/reminder"
+	"latchkey/internal/reminder/remindertest"
+	"latchkey/internal/reminder/sample"
+	"latchkey/internal/ses"
+	"latchkey/internal/token"
+)
+
+// Addresses of the servers: Amazon's DynamoDB Local, and one that takes mail as SES does.
+var dynamoDB, mailServer string
+
+const nodeModules = "../../node_modules"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most tests wait for pauses between tries, whatever the number of processors.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(func() int {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var database, mails *local.Server
+		var databaseErr, mailsErr error
+		var starting sync.WaitGroup
+		starting.Go(func() {
+			database, databaseErr = local.StartDynamoDB(ctx, local.DynamoDBConfig{NodeModules: nodeModules})
+		})
+		starting.Go(func() { mails, mailsErr = local.StartSES(ctx, local.SESConfig{NodeModules: nodeModules}) })
+		starting.Wait()
+		if err := errors.Join(databaseErr, mailsErr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer database.Stop()
+		defer mails.Stop()
+		dynamoDB, mailServer = database.Endpoint(), mails.Endpoint()
+		return m.Run()
+	}())
+}
+
+func awsConfig(endpoint string) aws.Config {
+	return aws.Config{
+		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	}
+}
+
+// site is a table of the test's own and people of its own, with the real store and the
+// real mailer, each behind a proxy that can have their calls go wrong. The days before
+// expiry of its notices are 15, 7 and 0.
+type site struct {
+	t        *testing.T
+	table    string
+	org      string
+	domain   string        // of everybody's address
+	server   string        // takes the mail
+	store    *dynamo.Store // by the proxy
+	direct   *dynamo.Store // past it
+	mailer   *ses.Mailer   // by the proxy
+	dynamoDB *remindertest.Proxy
+	ses      *remindertest.Proxy
+	log      *logged
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+var schedule = token.Schedule{15, 7, 0}
+
+// start is when each site begins: 00:05 of tomorrow. Were it in the past, DynamoDB's time
+// to live would delete what the tests write.
+var start = time.Now().UTC().Truncate(day).Add(day + 5*time.Minute)
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	return newSiteAt(t, mailServer)
+}
+
+func newSiteAt(t *testing.T, server string) *site {
+	t.Helper()
+	id := strings.ToLower(string(newID(t, time.Now())))
+	s := &site{t: t, table: "reminder-" + id, org: "org-" + id, domain: id + ".example", server: server, log: &logged{}, now: start}
+	if err := dynamo.CreateTable(t.Context(), local.NewDynamoDBClient(dynamoDB), s.table); err != nil {
+		t.Fatal(err)
+	}
+	s.dynamoDB, s.ses = remindertest.NewProxy(t, dynamoDB), remindertest.NewProxy(t, server)
+	s.store, s.direct = newStore(t, s.dynamoDB.URL, s.table), newStore(t, dynamoDB, s.table)
+	s.mailer = newMailer(t, s.ses.URL, 1000)
+	t.Cleanup(func() {
+		if line := regexp.MustCompile(`.*@.*`).FindString(s.log.String()); line != "" {
+			t.Errorf("the log holds an address: %s", line)
+		}
+		if t.Failed() {
+			t.Logf("log:\n%s", s.log)
+		}
+	})
+	return s
+}
+
+func newStore(t *testing.T, endpoint, table string) *dynamo.Store {
+	t.Helper()
+	config := awsConfig(endpoint)
+	config.HTTPClient = &http.Client{Timeout: time.Minute} // for the tests' DynamoDB can be slow
+	store, err := dynamo.New(dynamo.NewClient(config), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func newMailer(t *testing.T, endpoint string, perSecond float64) *ses.Mailer {
+	t.Helper()
+	m, err := ses.New(awsConfig(endpoint), ses.Config{From: "Acme API <no-reply@latchkey.example>", PerSecond: perSecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func newID(t *testing.T, at time.Time) token.ID {
+	t.Helper()
+	id, err := token.NewID(at, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func (s *site) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// pass lets time go by.
+func (s *site) pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+const day = 24 * time.Hour
+
+func (s *site) email(name string) string { return name + "@" + s.domain }
+
+func (s *site) principal(name string) token.Principal {
+	p := token.Principal{
+		Organization: s.org, Subject: name, Email: s.email(name), EmailVerified: true, Role: token.RoleManager,
+	}
+	if strings.HasPrefix(name, "admin") {
+		p.Role = token.RoleAdmin
+	}
+	return p
+}
+
+// issue makes a token as the API does.
+func (s *site) issue(p token.Principal, days int) token.Token {
+	s.t.Helper()
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Store: s.direct, Prefix: "lk", Notices: schedule, MaxActive: 200, RetentionDays: 90, Now: s.clock, Random: rand.Reader,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	k, _, err := issuer.Issue(s.t.Context(), p, token.IssueRequest{Name: "Token of " + p.Subject, ExpiresInDays: &days})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return k
+}
+
+func (s *site) manager() *token.Manager {
+	s.t.Helper()
+	m, err := token.NewManager(token.ManagerConfig{Store: s.direct, Now: s.clock, Random: rand.Reader})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m
+}
+
+// seen has the API see a person, as any call does.
+func (s *site) seen(p token.Principal) {
+	s.t.Helper()
+	if _, err := s.manager().List(s.t.Context(), p, token.ListRequest{Limit: 1}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) revoke(p token.Principal, k token.Token) {
+	s.t.Helper()
+	if _, err := s.manager().Revoke(s.t.Context(), p, string(k.ID), ""); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// delete removes a token's record, as its time to live does.
+func (s *site) delete(id token.ID) {
+	_, err := local.NewDynamoDBClient(dynamoDB).DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
+		TableName: &s.table,
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: "TOKEN#" + string(id)}, "sk": &types.AttributeValueMemberS{Value: "TOKEN"},
+		},
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+}
+
+// reminder is one that works through the proxies, or with what is given instead.
+func (s *site) reminder(changes ...func(*reminder.Config)) *reminder.Reminder {
+	s.t.Helper()
+	style := sample.Style
+	style.ConsoleURL = "https://keys." + s.domain
+	c := reminder.Config{
+		Queue: s.store, Mailer: s.mailer, Composer: newComposer(s.t, style), Schedule: schedule,
+		Shards: dynamo.Shards, MaxGroup: dynamo.MaxMarks, Now: s.clock,
+		NewID: func(at time.Time) (token.ID, error) { return token.NewID(at, rand.Reader) },
+		Log:   logger(s.log),
+	}
+	for _, change := range changes {
+		change(&c)
+	}
+	r, err := reminder.New(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// run has a reminder run as scheduled now, and checks that its result adds up.
+func (s *site) run(changes ...func(*reminder.Config)) reminder.Result {
+	s.t.Helper()
+	r, err := s.try(s.t.Context(), changes...)
+	if err != nil {
+		s.t.Fatalf("the run failed: %v", err)
+	}
+	return r
+}
+
+func (s *site) try(ctx context.Context, changes ...func(*reminder.Config)) (reminder.Result, error) {
+	s.t.Helper()
+	r, err := s.reminder(changes...).Handle(ctx, s.clock())
+	s.adds(r)
+	return r, err
+}
+
+func (s *site) adds(r reminder.Result) {
+	s.t.Helper()
+	if r.Due != r.Sent+r.Skipped+r.Failed+r.Left {
+		s.t.Errorf("the result does not add up: %+v", r)
+	}
+}
+
+// mails returns all that SES took for people of this site, oldest first.
+func (s *site) mails() []local.Mail {
+	s.t.Helper()
+	all, err := local.ReadMail(context.WithoutCancel(s.t.Context()), s.server)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(m local.Mail) bool {
+		return !slices.ContainsFunc(m.To, func(to string) bool { return strings.HasSuffix(to, "@"+s.domain) })
+	})
+}
+
+var tokenLink = regexp.MustCompile(`#/tokens/([0-9A-Z]{26})`)
+
+// copies counts the mails about each token.
+func (s *site) copies() map[token.ID]int {
+	s.t.Helper()
+	copies := map[token.ID]int{}
+	for _, m := range s.mails() {
+		for _, id := range tokensIn(m.Text) {
+			copies[id]++
+		}
+	}
+	return copies
+}
+
+// tokensIn finds the tokens that a mail is about, by its links.
+func tokensIn(text string) []token.ID {
+	var ids []token.ID
+	for _, link := range tokenLink.FindAllStringSubmatch(text, -1) {
+		ids = append(ids, token.ID(link[1]))
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// told checks that there were so many mails about each of the tokens.
+func (s *site) told(tokens []token.Token, want int) {
+	s.t.Helper()
+	copies := s.copies()
+	for _, k := range tokens {
+		if copies[k.ID] != want {
+			s.t.Errorf("%d mails about token %s of %s, want %d", copies[k.ID], k.ID, k.Owner, want)
+		}
+	}
+}
+
+func logger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
+
+// logged is a log to look at.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// empty has the site's mail server forget its mail. It must not be shared.
+func (s *site) empty() {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server+"/clear-store", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
+		s.t.Fatalf("emptying the mailbox: %s, %v", response.Status, err)
+	}
+}
+
+// peek reads a request's body and leaves it there.
+func peek(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body) // the proxy has it in memory
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return string(body)
+}
