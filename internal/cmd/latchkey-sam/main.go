@@ -1,0 +1,172 @@
+// Command latchkey-sam runs Latchkey's functions by AWS's SAM CLI: "make sam-api",
+// "make sam-invoke" and "make sam-seed".
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"text/template"
+	"time"
+
+	"latchkey/internal/fixture"
+	"latchkey/internal/local/child"
+	"latchkey/internal/sam"
+)
+
+const usage = `latchkey-sam TEMPLATE api                     serves the HTTP API until Ctrl-C (PORT)
+latchkey-sam TEMPLATE invoke FUNCTION EVENT   prints what the function answers to the file EVENT
+latchkey-sam TEMPLATE seed                    puts the tokens of the events back into the table
+
+DYNAMODB_ENDPOINT and SES_ENDPOINT name servers to use`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "latchkey-sam:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) < 2 {
+		return errors.New("want\n" + usage)
+	}
+	lines := child.NewLog(log)
+	path, what, rest := args[0], args[1], args[2:]
+	switch {
+	case what == "api" && len(rest) == 0:
+		return api(ctx, path, out, lines)
+	case what == "invoke" && len(rest) == 2:
+		return invoke(ctx, path, rest[0], rest[1], out, lines)
+	case what == "seed" && len(rest) == 0:
+		return seed(ctx, out, lines)
+	default:
+		return errors.New("want\n" + usage)
+	}
+}
+
+func servers(ctx context.Context, start sam.Start, log *child.Log) (*sam.Servers, error) {
+	return sam.StartServers(ctx, sam.ServersConfig{
+		DynamoDB: os.Getenv("DYNAMODB_ENDPOINT"), SES: os.Getenv("SES_ENDPOINT"), Start: start, Log: log,
+	}, time.Now())
+}
+
+func api(ctx context.Context, path string, out io.Writer, log *child.Log) error {
+	port := 3000
+	if text := os.Getenv("PORT"); text != "" {
+		var err error
+		if port, err = strconv.Atoi(text); err != nil {
+			return fmt.Errorf("PORT is %q: want a number", text)
+		}
+	}
+	s, err := servers(ctx, sam.IfNone, log)
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	cli, err := sam.FromEnvironment(path, s, log)
+	if err != nil {
+		return err
+	}
+	service, err := cli.StartAPI(ctx, port)
+	if err != nil {
+		return err
+	}
+	defer service.Stop()
+	if err := welcome(out, service, s); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-service.Done():
+		return errors.New("sam local start-api ended")
+	}
+}
+
+func invoke(ctx context.Context, path, function, file string, out io.Writer, log *child.Log) error {
+	event, err := os.ReadFile(file) //nolint:gosec // G304: the developer's choice
+	if err != nil {
+		return fmt.Errorf("reading the event: %w", err)
+	}
+	s, err := servers(ctx, sam.Briefly, log)
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	cli, err := sam.FromEnvironment(path, s, log)
+	if err != nil {
+		return err
+	}
+	answer, err := cli.Invoke(ctx, function, event)
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, answer, "", "  ") == nil {
+		answer = append(pretty.Bytes(), '\n')
+	}
+	if _, failed := out.Write(answer); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func seed(ctx context.Context, out io.Writer, log *child.Log) error {
+	s, err := servers(ctx, sam.Never, log)
+	if err != nil {
+		return err
+	}
+	if err := s.Fill(ctx, time.Now()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Table %s at %s holds the tokens of the events, and nothing else.\n", s.Table, s.DynamoDB)
+	return err
+}
+
+var message = template.Must(template.New("").Parse(`
+Latchkey by SAM. Ctrl-C ends it.
+
+  API       {{.URL}}
+  Mailbox   {{.SES}}
+
+  Who is this token? It is one of those that the events know:
+
+    curl -s {{.URL}}/v1/whoami -H 'Authorization: Bearer {{.Active}}'
+
+  A revoked one, and none:
+
+    curl -s {{.URL}}/v1/whoami -H 'Authorization: Bearer {{.Revoked}}'
+    curl -s {{.URL}}/v1/whoami
+
+  SAM knows no JWT authorizer: it hands over no claims, so what people do is refused here,
+
+    curl -s {{.URL}}/v1/tokens
+
+  and done by events, which hold claims, in another terminal:
+
+    make sam-invoke FN=issue EVENT=events/issue-good.json
+    make sam-invoke FN=list EVENT=events/list-own.json
+    make sam-invoke FN=remind EVENT=events/remind-7-days.json
+
+`))
+
+func welcome(out io.Writer, service *sam.Service, s *sam.Servers) error {
+	values := map[string]string{"URL": service.URL, "SES": s.SES}
+	for _, t := range fixture.Tokens() {
+		switch {
+		case !t.RevokedAt.IsZero():
+			values["Revoked"] = t.Secret.Reveal()
+		case t.Name == "Nightly export":
+			values["Active"] = t.Secret.Reveal()
+		}
+	}
+	return message.Execute(out, values)
+}

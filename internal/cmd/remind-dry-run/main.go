@@ -1,0 +1,134 @@
+// Command remind-dry-run prints who would get which notice at a time. It sends and
+// writes nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/internal/config"
+	"latchkey/internal/dynamo"
+	"latchkey/internal/reminder"
+	"latchkey/internal/token"
+)
+
+const usage = `remind-dry-run prints who would get which notice at a time. It sends and writes nothing.
+
+It reads the table in TABLE_NAME and the days in NOTICE_DAYS (by default 15,7,0) with the
+AWS settings of the environment. What it prints holds e-mail addresses. Of the local run:
+
+  TABLE_NAME=latchkey AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:<port> AWS_REGION=us-east-1 \
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local make remind-dry-run TIME=2026-12-08T00:05:00Z
+
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "remind-dry-run:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out, messages io.Writer) error {
+	flags := flag.NewFlagSet("remind-dry-run", flag.ContinueOnError)
+	flags.SetOutput(messages)
+	flags.Usage = func() {
+		_, _ = fmt.Fprint(messages, usage)
+		flags.PrintDefaults()
+	}
+	when := flags.String("time", "", "the time of the run, such as 2026-12-08T00:05:00Z (default now)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	at := time.Now()
+	if *when != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, *when); err != nil {
+			return fmt.Errorf("-time %q is not as 2026-12-08T00:05:00Z", *when)
+		}
+	}
+	c, err := config.Load[struct {
+		config.Table
+		config.Notices
+	}]()
+	if err != nil {
+		return err
+	}
+	schedule, err := token.NewSchedule(c.NoticeDays)
+	if err != nil {
+		return err
+	}
+	store, err := dynamo.Open(ctx, c.TableName)
+	if err != nil {
+		return err
+	}
+	mails, err := reminder.Plan(ctx, reminder.PlanConfig{
+		Reader: store, Schedule: schedule, Shards: dynamo.Shards, MaxGroup: dynamo.MaxMarks, Now: time.Now,
+	}, at)
+	if err != nil {
+		return err
+	}
+	return write(out, at, mails)
+}
+
+func write(out io.Writer, at time.Time, mails []reminder.PlannedMail) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	notices := 0
+	_, _ = fmt.Fprintln(t, "MAIL\tNOTICE\tDUE SINCE\tTOKEN\tHINT\tORGANIZATION\tOWNER\tEXPIRES ON\tTO")
+	for i, m := range mails {
+		for _, n := range m.Notices {
+			notices++
+			_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, name(n.DaysBefore), n.DueOn,
+				n.Token.Name, n.Token.Hint, n.Token.Organization, owner(m.Owner), n.Token.ExpiresOn, recipients(m))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	_, err := fmt.Fprintf(out, "\nAt %s: %d notices in %d e-mails.\n", at.UTC().Format(time.RFC3339), notices, len(mails))
+	return err
+}
+
+func name(days int) string {
+	if days == 0 {
+		return "expired"
+	}
+	return fmt.Sprintf("%d days", days)
+}
+
+func owner(o token.Owner) string {
+	switch {
+	case o.Email == "":
+		return o.ID
+	case o.Undeliverable:
+		return o.Email + " (undeliverable)"
+	default:
+		return o.Email
+	}
+}
+
+func recipients(m reminder.PlannedMail) string {
+	to := make([]string, 0, len(m.To))
+	for _, o := range m.To {
+		to = append(to, o.Email)
+	}
+	switch {
+	case len(to) == 0:
+		return "nobody can be reached"
+	case m.ForAdmins:
+		return "admins: " + strings.Join(to, ", ")
+	default:
+		return to[0]
+	}
+}
