@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"latchkey/internal/authorizer"
+	"latchkey/internal/token"
+)
+
+func TestEveryAlarmHasItsPlaybook(t *testing.T) {
+	var alarms, playbooks []string
+	for _, made := range of(t, usual).all("AWS::CloudWatch::Alarm") {
+		name, ok := strings.CutPrefix(text(made.Properties["AlarmName"]), "Latchkey-")
+		if !ok || !strings.HasSuffix(text(made.Properties["AlarmDescription"]), "Playbook: infra/playbooks/"+name+".md") {
+			t.Errorf("alarm %v: %v", made.Properties["AlarmName"], made.Properties["AlarmDescription"])
+		}
+		alarms = append(alarms, name)
+	}
+	files, err := filepath.Glob("playbooks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".md")
+		playbooks = append(playbooks, name)
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		previous := -1
+		for _, heading := range []string{
+			"# " + name + "\n", "\n## What it means\n", "\n## What users notice\n", "\n## How to look\n", "\n## How to mend\n", "\n## How to check\n",
+		} {
+			position := bytes.Index(content, []byte(heading))
+			if position <= previous {
+				t.Errorf("%s: no %q, or not in its place", file, strings.TrimSpace(heading))
+			}
+			previous = max(previous, position)
+		}
+	}
+	same(t, "alarms and playbooks", alarms, playbooks)
+}
+
+func TestAlarms(t *testing.T) {
+	type limits struct {
+		statistic, comparison, silence string
+		threshold, periods, seconds    float64
+	}
+	want := map[string]limits{
+		"remind-no-success":     {"Sum", "LessThanThreshold", "breaching", 1, 26, 3600},
+		"remind-overdue":        {"Maximum", "GreaterThanThreshold", "notBreaching", 24, 1, 900},
+		"remind-failed":         {"Sum", "GreaterThanThreshold", "notBreaching", 0, 4, 900},
+		"remind-given-up":       {"Sum", "GreaterThanThreshold", "notBreaching", 0, 1, 900},
+		"authorizer-errors":     {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 1, 300},
+		"api-5xx":               {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 2, 300},
+		"mail-bounces":          {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.05, 1, 3600},
+		"mail-complaints":       {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.001, 1, 3600},
+		"schedule-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
+		"remind-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
+		"feedback-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
+		"events-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
+		"table-throttles":       {"", "GreaterThanThreshold", "notBreaching", 0, 3, 0},
+	}
+	for _, made := range of(t, usual).all("AWS::CloudWatch::Alarm") {
+		p := made.Properties
+		name := strings.TrimPrefix(text(p["AlarmName"]), "Latchkey-")
+		number := func(name string) float64 {
+			n, _ := p[name].(float64)
+			return n
+		}
+		got := limits{
+			text(p["Statistic"]), text(p["ComparisonOperator"]), text(p["TreatMissingData"]),
+			number("Threshold"), number("EvaluationPeriods"), number("Period"),
+		}
+		if got != want[name] {
+			t.Errorf("%s:\n got  %v\n want %v", name, got, want[name])
+		}
+		if p["AlarmActions"] != nil {
+			t.Errorf("%s tells somebody nobody named", name)
+		}
+	}
+	for _, made := range of(t, unusual).all("AWS::CloudWatch::Alarm") {
+		same(t, text(made.Properties["AlarmName"])+" tells", items(made.Properties["AlarmActions"]),
+			[]string{"Alarms", "arn:aws:sns:eu-west-1:111122223333:on-call"})
+	}
+}
+
+// equals finds the comparisons in a filter pattern such as { $.message = "decision" }.
+var equals = regexp.MustCompile(`\$\.(\w+) = "([^"]*)"`)
+
+// counted returns the metrics, and their values, that the stack makes of a log line.
+func counted(t *testing.T, d *deployment, function string, line []byte) map[string]any {
+	t.Helper()
+	var logged map[string]any
+	if err := json.Unmarshal(line, &logged); err != nil {
+		t.Fatalf("log line %s: %v", line, err)
+	}
+	metrics := map[string]any{}
+	for _, filter := range d.all("AWS::Logs::MetricFilter") {
+		if text(filter.Properties["LogGroupName"]) != pascal(function)+"Logs" {
+			continue
+		}
+		comparisons := equals.FindAllStringSubmatch(text(filter.Properties["FilterPattern"]), -1)
+		matches := len(comparisons) > 0
+		for _, c := range comparisons {
+			matches = matches && logged[c[1]] == c[2]
+		}
+		if !matches {
+			continue
+		}
+		to := at(filter.Properties, "MetricTransformations", "0")
+		value := text(at(to, "MetricValue"))
+		metrics[text(at(to, "MetricNamespace"))+" "+text(at(to, "MetricName"))] = value
+		if name, ok := strings.CutPrefix(value, "$."); ok {
+			metrics[text(at(to, "MetricNamespace"))+" "+text(at(to, "MetricName"))] = logged[name]
+		}
+	}
+	return metrics
+}
+
+// logger writes lines as the functions' logger does on Lambda.
+func logger(to *bytes.Buffer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))
+}
+
+func TestMetricsAreMadeOfWhatTheReminderLogs(t *testing.T) {
+	var log bytes.Buffer
+	runReminder(t, logger(&log))
+	got := counted(t, of(t, usual), "remind", log.Bytes())
+	want := map[string]any{
+		"Latchkey RemindRuns": "1", "Latchkey NoticesDue": 0.0, "Latchkey NoticesSent": 0.0, "Latchkey NoticesFailed": 0.0, "Latchkey NoticesGivenUp": 0.0,
+		"Latchkey OldestOverdueHours": 0.0,
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s is %v of %s, want %v", name, got[name], log.Bytes(), value)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("metrics %v, want %v", got, want)
+	}
+}
+
+// outcome is a verifier that always says the same.
+type outcome struct{ err error }
+
+func (o outcome) Verify(context.Context, string) (token.Token, error) { return token.Token{}, o.err }
+
+func (o outcome) Used(context.Context, token.Token, time.Time) error { return nil }
+
+func TestMetricsAreMadeOfWhatTheAuthorizerLogs(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		metric string
+	}{
+		"store out of reach": {errors.New("no answer"), "Latchkey AuthorizerErrors"},
+		"refused":            {&token.RefusedError{Reason: token.ReasonMalformed}, "Latchkey AuthorizerDenials"},
+		"allowed":            {nil, ""},
+	} {
+		var log bytes.Buffer
+		a, err := authorizer.New(authorizer.Config{
+			Verifier: outcome{c.err}, Recorder: outcome{}, Denial: authorizer.Forbidden, Now: time.Now, Log: logger(&log),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = a.Handle(t.Context(), json.RawMessage(`{"version":"2.0","type":"REQUEST","identitySource":["Bearer x"]}`))
+		got := counted(t, of(t, usual), "authorize", log.Bytes())
+		switch {
+		case c.metric == "" && len(got) > 0, c.metric != "" && (len(got) != 1 || got[c.metric] != "1"):
+			t.Errorf("%s counts as %v, of %s", name, got, log.Bytes())
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/internal/config"
+)
+
+func environment(t *testing.T, d *deployment, function string) map[string]any {
+	t.Helper()
+	variables, _ := at(d.function(t, function), "Environment", "Variables").(map[string]any)
+	return variables
+}
+
+func TestFunctionsGetWhatConfigDeclares(t *testing.T) {
+	for name, made := range map[string]func() (*deployment, error){"usual": usual, "unusual": unusual} {
+		d := of(t, made)
+		for _, function := range config.Functions() {
+			declared, err := function.Variables()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := environment(t, d, function.Name)
+			names := map[string]bool{}
+			for _, variable := range declared {
+				names[variable.Name] = true
+				if variable.Required && text(got[variable.Name]) == "" {
+					t.Errorf("%s: %s lacks %s", name, function.Name, variable.Name)
+				}
+				// Where all settings are chosen, no variable is left to its default.
+				if name == "unusual" && got[variable.Name] == nil {
+					t.Errorf("%s of %s cannot be chosen", variable.Name, function.Name)
+				}
+			}
+			for variable := range got {
+				if !names[variable] {
+					t.Errorf("%s: %s gets %s, which it does not read", name, function.Name, variable)
+				}
+			}
+		}
+	}
+}
+
+func TestSettingsReachTheFunctions(t *testing.T) {
+	want := map[string]map[string]string{
+		"issue": {
+			"TABLE_NAME": "Table", "TOKEN_PREFIX": "acme", "MAX_ACTIVE_TOKENS": "5", "RETENTION_DAYS": "30",
+			"SCOPES": "read,write", "NOTICE_DAYS": "30,1,0",
+			"CLAIM_ORGANIZATION": "org", "CLAIM_ROLES": "roles", "CLAIM_EMAIL": "mail", "TRUST_EMAIL": "true",
+		},
+		"authorize": {"TABLE_NAME": "Table", "TOKEN_PREFIX": "acme", "DENIAL": "forbidden"},
+		"remind": {
+			"CONSOLE_URL": "https://tokens.example.test/", "MAIL_FROM": "tokens@mail.acme.test", "MAIL_REPLY_TO": "help@acme.test",
+			"MAIL_COLOR": "#123abc", "MAIL_SUPPORT": "Ask the help desk.", "COMPANY_NAME": "Acme", "NOTICE_DAYS": "30,1,0",
+			"SES_CONFIGURATION_SET": "Mail", "SEND_RATE": "2.5",
+		},
+		"console": {
+			"OIDC_ISSUER": "https://id.example.test/realms/acme", "OIDC_CLIENT_ID": "console", "OIDC_SCOPES": "openid email profile",
+			"OIDC_TOKEN": "access", "OIDC_LOGOUT_URL": "https://id.example.test/logout", "COMPANY_NAME": "Acme", "SCOPES": "read,write",
+			"CONNECT_ORIGINS": "https://login.example.test,https://id.example.test",
+		},
+		"feedback": {"TABLE_NAME": "Table"},
+	}
+	d := of(t, unusual)
+	for function, variables := range want {
+		got := environment(t, d, function)
+		for name, value := range variables {
+			if text(got[name]) != value {
+				t.Errorf("%s: %s is %q, want %q", function, name, text(got[name]), value)
+			}
+		}
+	}
+}
+
+func TestCognitoReachesTheConsole(t *testing.T) {
+	got := environment(t, of(t, usual), "console")
+	for name, want := range map[string]string{
+		"OIDC_ISSUER":     "People.ProviderURL",
+		"OIDC_CLIENT_ID":  "PeopleConsole",
+		"OIDC_LOGOUT_URL": "https://PeopleDomain.auth.AWS::Region.amazoncognito.com/logout",
+		"CONNECT_ORIGINS": "https://cognito-idp.AWS::Region.AWS::URLSuffix,https://PeopleDomain.auth.AWS::Region.amazoncognito.com",
+	} {
+		if text(got[name]) != want {
+			t.Errorf("%s is %q, want %q", name, text(got[name]), want)
+		}
+	}
+	if got := text(environment(t, of(t, usual), "remind")["CONSOLE_URL"]); got != "Api.ApiEndpoint/" {
+		t.Errorf("the notices link to %q", got)
+	}
+}
+
+func TestOnlyTheTemplateForSAMHasEndpoints(t *testing.T) {
+	endpoints := []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SESV2"}
+	for _, function := range config.Functions() {
+		for _, made := range []func() (*deployment, error){usual, unusual} {
+			for name := range environment(t, of(t, made), function.Name) {
+				if strings.HasPrefix(name, "AWS_") {
+					t.Errorf("%s would be deployed with %s", function.Name, name)
+				}
+			}
+		}
+		got := slices.Collect(maps.Keys(environment(t, of(t, local), function.Name)))
+		for _, endpoint := range endpoints {
+			if !slices.Contains(got, endpoint) {
+				t.Errorf("%s cannot be given %s", function.Name, endpoint)
+			}
+		}
+	}
+	if got := environment(t, of(t, local), "authorize"); got["TABLE_NAME"] != "latchkey" || got["DENIAL"] != "forbidden" {
+		t.Errorf("the authorizer in SAM: %v", got)
+	}
+	want := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[hostArchitecture]
+	same(t, "architecture in SAM", items(of(t, local).function(t, "authorize")["Architectures"]), []string{want})
+}
