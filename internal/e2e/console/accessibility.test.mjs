@@ -1,0 +1,140 @@
+// axe finds nothing in any state, light and dark, wide and 320 px; and what axe can't
+// see: reflow, zoom, forced colours, reduced motion.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  api, checkAccessibility, checkNoSidewaysScroll, chooseAtIssuer, close, generate, inPage, issue, rowOf, signIn,
+} from "./console.mjs";
+
+before(async () => {
+  await issue("bob", "A key with quite a long name, as people like to give them", 180);
+  await issue("bob", "Due", 3);
+  const { token } = await issue("bob", "Revoked key");
+  await api("bob", "POST", `/v1/tokens/${token.id}/revoke`, {});
+});
+after(close);
+
+const wide = { width: 1280, height: 800 };
+const looks = {
+  "light": { viewport: wide, colorScheme: "light" },
+  "dark": { viewport: wide, colorScheme: "dark" },
+  "light, 320 px": { viewport: { width: 320, height: 640 }, colorScheme: "light" },
+  "dark, 320 px": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
+  // Zooming to 200 % halves the window, as the page sees it.
+  "zoomed to 200 %": { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 },
+  "forced colours": { viewport: wide, forcedColors: "active" },
+};
+
+for (const [look, options] of Object.entries(looks)) {
+  test(`every state in ${look}`, () => inPage(options, async (page) => {
+    const check = async (state) => {
+      await checkAccessibility(page, `${state} in ${look}`);
+      await checkNoSidewaysScroll(page, `${state} in ${look}`);
+    };
+    await page.goto("/");
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    await check("signed out");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await chooseAtIssuer(page, "alice");
+    await page.getByLabel("Everyone’s").check();
+    await rowOf(page, "Revoked key").waitFor();
+    await check("list");
+
+    await rowOf(page, "Due").getByRole("link").click();
+    const panel = page.getByRole("dialog", { name: "Due" });
+    await panel.waitFor();
+    await check("one key");
+    await panel.getByRole("button", { name: "Revoke API key" }).click();
+    await page.getByRole("alertdialog").waitFor();
+    await check("question before revoking");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await panel.getByRole("button", { name: "Close" }).last().click();
+
+    await page.getByRole("link", { name: "Add new API key" }).click();
+    await page.getByRole("dialog").waitFor();
+    await check("panel");
+    await page.getByLabel("Custom period").check();
+    await page.getByRole("button", { name: "Generate API key" }).click();
+    await page.locator("#key-name-error").waitFor();
+    await check("errors");
+    await page.getByRole("button", { name: "Cancel" }).click();
+
+    await generate(page, `Shown in ${look}`);
+    await check("secret");
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("alertdialog").waitFor();
+    await check("warning before closing");
+    await page.getByRole("button", { name: "Close without saving" }).click();
+
+    await page.getByLabel("Filter by name").fill("no key is called so");
+    await page.getByRole("heading", { name: "No API key matches" }).waitFor();
+    await check("no match");
+    await page.context().setOffline(true);
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+    await check("failure");
+    await page.context().setOffline(false);
+
+    await page.clock.setFixedTime(Date.now() + 2 * 60 * 60 * 1000);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("alertdialog", { name: "Your session has ended" }).waitFor();
+    await check("session ended");
+  }));
+
+  test(`people without keys or role in ${look}`, () => inPage(options, async (page) => {
+    await signIn(page, "dave");
+    for (const [user, heading] of [["carol", "No API keys yet"], ["erin", "You can’t manage API keys yet"], [null, "Confirm your e-mail address first"]]) {
+      await page.getByRole("heading", { name: heading }).waitFor();
+      await checkAccessibility(page, `${heading} in ${look}`);
+      await checkNoSidewaysScroll(page, `${heading} in ${look}`);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("button", { name: "Sign in" }).click();
+      if (user) await chooseAtIssuer(page, user);
+    }
+  }));
+}
+
+test("at 320 px the table reads as cards, and is a table still", () => inPage({ viewport: { width: 320, height: 640 } }, async (page) => {
+  await signIn(page, "bob");
+  const row = rowOf(page, "Due");
+  await row.waitFor();
+  const left = await row.getByRole("cell").evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().left));
+  assert.equal(new Set(left).size, 1, "its cells stand below each other");
+  assert.equal(await page.getByRole("table", { name: /API keys/ }).count(), 1);
+  assert.equal(await page.getByRole("columnheader", { name: "Expires" }).count(), 1);
+}));
+
+test("forced colours leave the choices and the focus visible", () => inPage({ forcedColors: "active" }, async (page) => {
+  await signIn(page, "bob");
+  await rowOf(page, "Due").waitFor();
+  const colour = (label) => page.locator(".segments label", { hasText: label }).locator("span")
+    .evaluate((element) => getComputedStyle(element).backgroundColor);
+  assert.notEqual(await colour("All"), await colour("Expired"), "the chosen filter looks different");
+  await page.getByLabel("Filter by name").focus();
+  assert.notEqual(await page.getByLabel("Filter by name").evaluate((element) => getComputedStyle(element).outlineStyle), "none");
+}));
+
+test("motion is reduced where people ask for it", async () => {
+  const duration = async (reducedMotion) => {
+    let found;
+    await inPage({ reducedMotion }, async (page) => {
+      await signIn(page, "bob", "#/new");
+      await page.getByRole("dialog").waitFor();
+      found = await page.getByRole("dialog").evaluate((dialog) => getComputedStyle(dialog).animationDuration);
+    });
+    return found;
+  };
+  assert.notEqual(await duration("no-preference"), "0s");
+  assert.equal(await duration("reduce"), "0s");
+});
+
+test("the skip link leads past the header, and stays where one is", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await rowOf(page, "Due").waitFor();
+  await page.keyboard.press("Tab");
+  await page.waitForFunction(() => document.activeElement.classList.contains("skip"));
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.id === "main");
+  assert.ok(await rowOf(page, "Due").isVisible());
+}));

@@ -1,0 +1,165 @@
+// The list of keys: what a row says, filters, everyone's, load more, deep links.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { api, base, checkAccessibility, close, inPage, issue, rowOf, signIn } from "./console.mjs";
+
+const AHEAD = 30; // with alice's keys more than the API's page of 50
+
+const tokens = {};
+
+before(async () => {
+  for (let i = 0; i < AHEAD; i++) await issue("alice", `Filler A${i}`, 100);
+  for (let i = 0; i < AHEAD; i++) await issue("bob", `Filler B${i}`, 100);
+  tokens.soon = (await issue("bob", "Expires soon", 15)).token;
+  tokens.later = (await issue("bob", "Expires later", 16)).token;
+  tokens.revoked = (await issue("bob", "Gone already", 10)).token;
+  tokens.alice = (await issue("alice", "Alice’s own", 30)).token;
+  await api("bob", "POST", `/v1/tokens/${tokens.revoked.id}/revoke`, { reason: "not needed" });
+});
+after(close);
+
+test("a row says what there is to know", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  const soon = rowOf(page, "Expires soon");
+  const text = await soon.textContent();
+  for (const part of [tokens.soon.hint, "Active", "Expires soon: in 15 days", "Never"]) assert.ok(text.includes(part), `${text} lacks ${part}`);
+  assert.equal(await soon.locator(".soon .icon").count(), 1, "a warning mark at 15 days");
+  assert.equal(await rowOf(page, "Expires later").locator(".soon").count(), 0, "none at 16 days");
+  const gone = rowOf(page, "Gone already");
+  assert.match(await gone.textContent(), /Revoked/);
+  assert.equal(await gone.locator(".soon").count(), 0, "none on a revoked key");
+  const shape = (row) => row.locator(".status use").getAttribute("href");
+  assert.notEqual(await shape(soon), await shape(gone), "the status has a shape, not only a colour");
+  assert.equal(await page.getByRole("columnheader", { name: "Owner" }).count(), 0);
+  assert.equal(await rowOf(page, "Alice’s own").count(), 0);
+  assert.equal(await page.getByText("Everyone’s").isVisible(), false);
+}));
+
+test("filters by status and by name, and keeps them over a reload", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await rowOf(page, "Expires soon").waitFor();
+  await page.getByLabel("Revoked").check();
+  await rowOf(page, "Expires soon").waitFor({ state: "detached" });
+  await rowOf(page, "Gone already").waitFor();
+  await page.reload();
+  await rowOf(page, "Gone already").waitFor();
+  assert.ok(await page.getByLabel("Revoked").isChecked());
+  assert.equal(await rowOf(page, "Expires soon").count(), 0);
+
+  await page.getByLabel("All", { exact: true }).check();
+  await page.getByLabel("Filter by name").fill("EXPIRES");
+  await rowOf(page, "Gone already").waitFor({ state: "detached" });
+  assert.equal(await page.locator("#rows tr").count(), 2);
+  await page.getByRole("status").getByText("2 API keys shown").waitFor();
+
+  await page.getByLabel("Filter by name").fill("no key is called so");
+  await page.getByRole("heading", { name: "No API key matches" }).waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await rowOf(page, "Gone already").waitFor();
+}));
+
+test("an admin sees everyone’s, with owners, and loads more", () => inPage({}, async (page) => {
+  await signIn(page, "alice");
+  await rowOf(page, "Alice’s own").waitFor();
+  assert.equal(await rowOf(page, "Expires soon").count(), 0, "only her own at first");
+  await page.getByLabel("Everyone’s").check();
+  const bobs = rowOf(page, "Expires soon");
+  await bobs.getByText("bob@acme.example").waitFor();
+  await page.getByRole("columnheader", { name: "Owner" }).waitFor();
+
+  const rows = page.locator("#rows tr");
+  const first = await rows.count();
+  const more = page.getByRole("button", { name: "Load more" });
+  while (await more.isVisible()) {
+    const shown = await rows.count();
+    await more.click();
+    await page.waitForFunction((n) => document.querySelectorAll("#rows tr").length > n, shown);
+  }
+  assert.ok(await rows.count() > first);
+  const ids = await rows.evaluateAll((all) => all.map((row) => row.dataset.id));
+  assert.deepEqual(ids, [...new Set(ids)].sort().reverse(), "each once, newest first");
+  await rowOf(page, "Filler A0").waitFor();
+
+  await page.getByLabel("My tokens").check();
+  await bobs.waitFor({ state: "detached" });
+}));
+
+test("a link of an e-mail leads to its key, through the sign-in", () => inPage({}, async (page) => {
+  await signIn(page, "bob", `#/tokens/${tokens.soon.id}`);
+  const panel = page.getByRole("dialog", { name: "Expires soon" });
+  for (const text of [tokens.soon.hint, "in 15 days", "bob@acme.example", tokens.soon.id]) await panel.getByText(text).first().waitFor();
+  await panel.getByRole("button", { name: "Close" }).last().click();
+  assert.equal(new URL(page.url()).hash, "#/");
+
+  await page.goto(`/#/tokens/${tokens.revoked.id}`);
+  const gone = page.getByRole("dialog", { name: "Gone already" });
+  await gone.getByText(/by you/).waitFor();
+  await gone.getByText("not needed").waitFor();
+  assert.equal(await gone.getByRole("button", { name: "Revoke API key" }).isVisible(), false);
+  await page.goBack();
+  await gone.waitFor({ state: "hidden" });
+
+  await page.goto(`/#/tokens/${tokens.alice.id}`);
+  await page.getByText("There is no such API key").waitFor();
+}));
+
+test("the notices that were sent are told of", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "With a notice", 20);
+  const due = new Date(Date.parse(token.expires_at) - 15 * 24 * 60 * 60 * 1000 + 5 * 60 * 1000).toISOString();
+  assert.ok((await fetch(`${base}/_local/schedule?time=${due}`, { method: "POST" })).ok);
+  await signIn(page, "bob", `#/tokens/${token.id}`);
+  await page.getByRole("dialog", { name: "With a notice" }).getByText("15 days before the expiry date").waitFor();
+}));
+
+// A key takes at least a day to expire, and mail has to bounce for an address to be
+// known as bad. So here the API's true answer is changed on its way to the page.
+test("a row of an expired key, and of an owner who can’t be reached", () => inPage({}, async (page) => {
+  await page.route("**/v1/tokens?*", async (route) => {
+    const answer = await route.fetch();
+    const list = await answer.json();
+    const changed = list.tokens.find(({ name }) => name === "Expires later");
+    if (changed) Object.assign(changed, { status: "expired", expires_on: "2026-01-02", owner: { ...changed.owner, undeliverable: true } });
+    await route.fulfill({ response: answer, json: list });
+  });
+  await signIn(page, "alice");
+  await page.getByLabel("Everyone’s").check();
+  const row = rowOf(page, "Expires later");
+  for (const text of ["Expired", "2 Jan 2026", "Notices can’t reach this address"]) await row.getByText(text, { exact: true }).waitFor();
+  assert.match(await row.textContent(), /\d+ days ago/);
+  assert.equal(await row.getByRole("button").count(), 0, "what has expired needs no revoking");
+  await checkAccessibility(page, "expired and unreachable");
+}));
+
+test("an admin revokes somebody else’s key from the list", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "For alice to revoke");
+  await signIn(page, "alice");
+  await page.getByLabel("Everyone’s").check();
+  const row = rowOf(page, "For alice to revoke");
+  await row.getByRole("button", { name: "Revoke API key For alice to revoke" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+  assert.match(await row.textContent(), /Active/);
+  await row.getByRole("button", { name: /^Revoke/ }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Revoke API key" }).click();
+  await row.getByText("Revoked").waitFor();
+  assert.equal((await api("bob", "GET", `/v1/tokens/${token.id}`)).status, "revoked");
+}));
+
+test("nobody’s list is empty without a word", () => inPage({}, async (page) => {
+  await signIn(page, "dave");
+  await page.getByRole("heading", { name: "No API keys yet" }).waitFor();
+  await page.getByRole("link", { name: "Add your first API key" }).click();
+  await page.getByRole("dialog", { name: "Add new API key" }).waitFor();
+}));
+
+test("a list that can’t be had says so, and is had again", () => inPage({}, async (page, context) => {
+  await signIn(page, "bob");
+  await rowOf(page, "Expires soon").waitFor();
+  await context.setOffline(true);
+  await page.getByLabel("Active").check();
+  await page.locator("#list-error").getByText("The service can’t be reached.").waitFor();
+  await context.setOffline(false);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await rowOf(page, "Gone already").waitFor({ state: "detached" });
+  assert.equal(await page.locator("#list-error").isVisible(), false);
+}));

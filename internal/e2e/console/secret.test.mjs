@@ -1,0 +1,99 @@
+// The secret is shown once. Nothing brings it back.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { close, generate, inPage, rowOf, shownSecret, signIn } from "./console.mjs";
+
+after(close);
+
+/** All that a page or its history keeps. */
+const kept = (page) => page.evaluate(() => JSON.stringify([
+  document.documentElement.outerHTML, location.href, history.state, { ...sessionStorage }, { ...localStorage }, document.cookie,
+  performance.getEntries().map((entry) => entry.name), [...document.querySelectorAll("input")].map((input) => input.value),
+]));
+
+const warning = (page) => page.getByRole("alertdialog", { name: "Close without saving the token?" });
+
+test("it is in the panel and nowhere else", () => inPage({}, async (page, context) => {
+  await signIn(page, "bob");
+  const answered = page.waitForResponse((response) => response.request().method() === "POST" && response.url().endsWith("/v1/tokens"));
+  await generate(page, "Nowhere else");
+  assert.equal((await answered).headers()["cache-control"], "no-store");
+  const secret = await shownSecret(page);
+  const parts = (await kept(page)).split(secret);
+  assert.equal(parts.length, 2, "the secret is in the document once, and in no address or store");
+  assert.ok(!JSON.stringify(await context.storageState()).includes(secret));
+}));
+
+for (const [how, leave] of Object.entries({
+  "reload": (page) => page.reload(),
+  "going away and back": async (page) => { await page.goto("about:blank"); await page.goBack(); },
+  "following a link of an e-mail": async (page) => { await page.evaluate(() => { location.hash = "#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV"; }); await page.reload(); },
+})) {
+  test(`${how} doesn't bring it back`, () => inPage({}, async (page) => {
+    page.on("dialog", (dialog) => dialog.accept()); // the browser asks before an unsaved secret is left
+    await signIn(page, "bob");
+    await generate(page, how);
+    const secret = await shownSecret(page);
+    await leave(page);
+    await rowOf(page, how).waitFor({ state: "attached" });
+    assert.ok(!(await kept(page)).includes(secret));
+  }));
+}
+
+test("a page taken back from the browser's memory has been wiped", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await generate(page, "From memory");
+  const secret = await shownSecret(page);
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+  assert.ok(!(await kept(page)).includes(secret));
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+}));
+
+test("Done warns if it was neither copied nor downloaded", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await generate(page, "Not saved");
+  const secret = await shownSecret(page);
+  await page.getByRole("button", { name: "Done" }).click();
+  await warning(page).getByRole("button", { name: "Go back" }).click();
+  assert.equal(await shownSecret(page), secret);
+  await page.getByRole("button", { name: "Done" }).click();
+  await warning(page).getByRole("button", { name: "Close without saving" }).click();
+  await rowOf(page, "Not saved").waitFor();
+  assert.ok(!(await kept(page)).includes(secret));
+}));
+
+test("Escape warns, too, however often it is pressed", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await generate(page, "Escape");
+  const secret = await shownSecret(page);
+  for (let presses = 0; presses < 5; presses++) {
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.getElementById("secret").open);
+  }
+  assert.equal(await shownSecret(page), secret);
+}));
+
+for (const [saved, way] of Object.entries({ copied: "Copy API token", downloaded: "Download .txt" })) {
+  test(`Done asks nothing once it is ${saved}`, () => inPage({}, async (page) => {
+    await signIn(page, "bob");
+    await generate(page, `Key ${saved}`);
+    await page.getByRole("button", { name: way }).click();
+    await page.getByText(`API token ${saved}`).waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await rowOf(page, `Key ${saved}`).waitFor();
+    assert.equal(await page.locator("dialog[open]").count(), 0);
+  }));
+}
+
+test("a browser that refuses to copy is no dead end", () => inPage({}, async (page) => {
+  await page.addInitScript(() => { navigator.clipboard.writeText = () => Promise.reject(new Error("refused")); });
+  await signIn(page, "bob");
+  await generate(page, "Refused");
+  const secret = await shownSecret(page);
+  await page.getByRole("button", { name: "Copy API token" }).click();
+  await page.getByText("Your browser didn’t allow copying.").waitFor();
+  assert.equal(await page.evaluate(() => getSelection().toString()), secret, "it is selected for copying by hand");
+  await page.getByRole("button", { name: "Done" }).click();
+  await warning(page).waitFor();
+}));
