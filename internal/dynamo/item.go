@@ -42,7 +42,6 @@ const (
 	attrEmail        = "email"
 	attrAdmin        = "admin"
 	attrSeenAt       = "seen_at"
-	attrVersion      = "version"
 	attrActive       = "active"
 
 	// attrUndeliverable is the address of an owner that mail cannot be delivered to. It
@@ -192,7 +191,6 @@ type ownerItem struct {
 	Email         string           `dynamodbav:"email"`
 	Admin         bool             `dynamodbav:"admin"`
 	SeenAt        int64            `dynamodbav:"seen_at"`
-	Version       int64            `dynamodbav:"version"`
 	Active        map[string]int64 `dynamodbav:"active"`
 	Undeliverable string           `dynamodbav:"undeliverable,omitempty"`
 }

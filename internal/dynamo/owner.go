@@ -34,7 +34,6 @@ func (s *Store) KeepOwner(ctx context.Context, o token.Owner, now time.Time) err
 		}
 	}
 	update := person(o, now).
-		Set(expression.Name(attrVersion), expression.Name(attrVersion).IfNotExists(expression.Value(0))).
 		Set(expression.Name(attrActive), expression.Name(attrActive).IfNotExists(expression.Value(map[string]int64{})))
 	if err := s.keepPerson(ctx, ownerKey(o.Organization, o.ID), update, now); err != nil {
 		return fmt.Errorf("keeping an owner: %w", err)
@@ -42,8 +41,12 @@ func (s *Store) KeepOwner(ctx context.Context, o token.Owner, now time.Time) err
 	return nil
 }
 
-// Demote implements [token.Demoter]. Admins reads the same record, so this is enough.
+// Demote implements [token.Demoter]. Admins reads the same record, so this is enough. It
+// reads first: most people without a role have never had one.
 func (s *Store) Demote(ctx context.Context, organization, id string) error {
+	if kept, _, err := s.owner(ctx, organization, id); err != nil || !kept.Admin {
+		return err
+	}
 	admin := expression.Name(attrAdmin)
 	_, err := s.writeIf(ctx, admin.Equal(expression.Value(true)),
 		ownerKey(organization, id), expression.Set(admin, expression.Value(false)))

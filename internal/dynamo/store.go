@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,17 +14,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
 
 	"latchkey/internal/token"
 )
 
-// A call is tried this often, each time this long, with pauses no longer than this. The
-// contexts of those who wait for several calls bound them together.
+// A call is tried this often, each time this long. The contexts of those who wait for
+// several calls bound them together.
 const (
 	maxAttempts    = 4
 	attemptTimeout = time.Second
-	maxBackoff     = 200 * time.Millisecond
 )
+
+// Pauses between tries are random, so that those who met do not meet again, up to a
+// bound that doubles from minBackoff to maxBackoff. The SDK's own pauses have no such
+// spread when their maximum is below a second.
+const (
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 200 * time.Millisecond
+)
+
+func pause(try int) time.Duration {
+	return rand.N(min(minBackoff<<min(try, 8), maxBackoff)) //nolint:gosec // G404: spreads load, guards nothing
+}
 
 // Store keeps tokens in one table. It is safe for concurrent use.
 type Store struct {
@@ -55,9 +68,10 @@ func NewClient(c aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 			s.MaxAttempts = maxAttempts
-			s.MaxBackoff = maxBackoff
+			s.Backoff = retry.BackoffDelayerFunc(func(try int, _ error) (time.Duration, error) { return pause(try), nil })
 			s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(isConflict))
 		})
+		o.Logger = logging.Nop{} // what goes wrong is in the errors; its own lines are not JSON
 		if o.HTTPClient == nil {
 			o.HTTPClient = awshttp.NewBuildableClient()
 		}
@@ -175,38 +189,44 @@ func (s *Store) Issue(ctx context.Context, t token.NewToken) error {
 	if err != nil {
 		return err
 	}
-	// Another token of the same owner may be issued between the read of the owner and
-	// the write: then the version has moved on, and the count is made again.
-	for range maxAttempts {
-		owner, found, err := s.owner(ctx, t.Organization, t.Owner.ID)
-		if err != nil {
+	activate, err := s.activate(t)
+	if err != nil {
+		return err
+	}
+	for {
+		err = s.race(ctx, func() error { return s.transact(ctx, put, activate, record) })
+		if !conditionFailed(err, 1) || conditionFailed(err, 0) {
+			break
+		}
+		// The owner has as many tokens as allowed. Some of them may have expired.
+		if err := s.makeRoom(ctx, t); err != nil {
 			return err
-		}
-		if !found {
-			return errors.New("issuing for an owner that was not kept")
-		}
-		activate, err := s.activate(owner, t)
-		if err != nil {
-			return err
-		}
-		err = s.transact(ctx, put, activate, record)
-		switch {
-		case err == nil:
-			return nil
-		case isConflict(err) == aws.TrueTernary || conditionFailed(err, 1) && !conditionFailed(err, 0):
-			continue
-		default:
-			return fmt.Errorf("writing token %s: %w", t.ID, err)
 		}
 	}
-	return token.ErrBusy
+	if err != nil {
+		return fmt.Errorf("writing token %s: %w", t.ID, err)
+	}
+	return nil
 }
 
-// activate adds t to its owner's active tokens, drops those that have expired, and
-// refuses to exceed the cap.
-func (s *Store) activate(owner ownerItem, t token.NewToken) (types.TransactWriteItem, error) {
-	update := expression.Set(expression.Name(attrVersion), expression.Value(owner.Version+1)).
-		Set(activeToken(t.ID), expression.Value(t.ExpiresAt().Unix()))
+// activate adds t to its owner's active tokens, unless they are as many as allowed.
+func (s *Store) activate(t token.NewToken) (types.TransactWriteItem, error) {
+	return s.update(ownerKey(t.Organization, t.Owner.ID),
+		expression.Set(activeToken(t.ID), expression.Value(t.ExpiresAt().Unix())),
+		expression.Name(attrActive).Size().LessThan(expression.Value(t.MaxActive)))
+}
+
+// makeRoom drops tokens that have expired from their owner's active ones. If none has,
+// the error says that the limit is reached.
+func (s *Store) makeRoom(ctx context.Context, t token.NewToken) error {
+	owner, found, err := s.owner(ctx, t.Organization, t.Owner.ID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("issuing for an owner that was not kept")
+	}
+	var update expression.UpdateBuilder
 	live := 0
 	for id, expires := range owner.Active {
 		if expires > t.CreatedAt.Unix() {
@@ -216,13 +236,19 @@ func (s *Store) activate(owner ownerItem, t token.NewToken) (types.TransactWrite
 		update = update.Remove(activeToken(token.ID(id)))
 	}
 	if live >= t.MaxActive {
-		return types.TransactWriteItem{}, &token.Error{
+		return &token.Error{
 			Code:   token.CodeLimitReached,
 			Detail: fmt.Sprintf("You have %d active tokens, as many as allowed. Revoke one that is no longer needed first.", live),
 		}
 	}
-	return s.update(ownerKey(t.Organization, t.Owner.ID), update,
-		expression.Name(attrVersion).Equal(expression.Value(owner.Version)))
+	if live == len(owner.Active) {
+		return nil // somebody else has made room
+	}
+	// An id expires once and is never used again, so this cannot drop a live one.
+	if _, err := s.writeIf(ctx, expression.Name(attrActive).AttributeExists(), ownerKey(t.Organization, t.Owner.ID), update); err != nil {
+		return fmt.Errorf("dropping expired tokens of an owner: %w", err)
+	}
+	return nil
 }
 
 // activeToken is a token's entry in its owner's count of active tokens.
@@ -252,10 +278,11 @@ func (s *Store) Revoke(ctx context.Context, t token.Token, a token.Audit) (bool,
 	if err != nil {
 		return false, err
 	}
-	err = s.transact(ctx, revoke, record, deactivate)
-	if conditionFailed(err, 2) && !conditionFailed(err, 0) {
-		// The owner's record is gone. Counting must not stand in the way of revoking.
-		err = s.transact(ctx, revoke, record)
+	err = s.race(ctx, func() error { return s.transact(ctx, revoke, record, deactivate) })
+	if errors.Is(err, token.ErrBusy) || conditionFailed(err, 2) && !conditionFailed(err, 0) {
+		// The owner's record is gone, or many write to it. Counting must not stand in the
+		// way of revoking: what stays in the count leaves it when the token expires.
+		err = s.race(ctx, func() error { return s.transact(ctx, revoke, record) })
 	}
 	if conditionFailed(err, 0) {
 		return false, nil
@@ -299,6 +326,26 @@ func (s *Store) writeIf(
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// raceTries is how often a transaction is tried that loses to others, beside the SDK's own
+// tries.
+const raceTries = 6
+
+// race does f until it does not lose to another transaction at the same item. Where it
+// always does, the error is [token.ErrBusy].
+func (s *Store) race(ctx context.Context, f func() error) error {
+	for try := range raceTries {
+		if err := f(); isConflict(err) != aws.TrueTernary {
+			return err
+		}
+		select {
+		case <-time.After(pause(try)):
+		case <-ctx.Done():
+			return token.ErrBusy
+		}
+	}
+	return token.ErrBusy
 }
 
 func (s *Store) transact(ctx context.Context, items ...types.TransactWriteItem) error {

@@ -8,32 +8,32 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/reminder/remindertest"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/token"
 )
 
 // What DynamoDB and SES answer when all is not well.
 var (
-	throttled   = remindertest.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down")
-	tooFast     = remindertest.Answer(http.StatusBadRequest, "ThrottlingException", "slow down")
-	broken      = remindertest.Answer(http.StatusInternalServerError, "InternalServerError", "try again")
-	refused     = remindertest.Answer(http.StatusBadRequest, "MessageRejected", "the content for bob@acme.example was refused")
-	badAddress  = remindertest.Answer(http.StatusBadRequest, "BadRequestException", "bob@acme.example is no address")
-	tooManySent = remindertest.Answer(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
-	quotaIsUp   = remindertest.Answer(http.StatusBadRequest, "LimitExceededException", "Daily message quota exceeded.")
-	paused      = remindertest.Answer(http.StatusBadRequest, "SendingPausedException", "paused")
-	suspended   = remindertest.Answer(http.StatusBadRequest, "AccountSuspendedException", "suspended")
+	throttled   = faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down")
+	tooFast     = faulty.Answer(http.StatusBadRequest, "ThrottlingException", "slow down")
+	broken      = faulty.Answer(http.StatusInternalServerError, "InternalServerError", "try again")
+	refused     = faulty.Answer(http.StatusBadRequest, "MessageRejected", "the content for bob@acme.example was refused")
+	badAddress  = faulty.Answer(http.StatusBadRequest, "BadRequestException", "bob@acme.example is no address")
+	tooManySent = faulty.Answer(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
+	quotaIsUp   = faulty.Answer(http.StatusBadRequest, "LimitExceededException", "Daily message quota exceeded.")
+	paused      = faulty.Answer(http.StatusBadRequest, "SendingPausedException", "paused")
+	suspended   = faulty.Answer(http.StatusBadRequest, "AccountSuspendedException", "suspended")
 )
 
-var tableFaults = map[string]remindertest.Fault{
-	"throttled": throttled, "too fast": tooFast, "broken": broken, "cut before": remindertest.CutBefore, "cut after": remindertest.CutAfter,
+var tableFaults = map[string]faulty.Fault{
+	"throttled": throttled, "too fast": tooFast, "broken": broken, "cut before": faulty.CutBefore, "cut after": faulty.CutAfter,
 }
 
 // Every call that a run makes of the table can go wrong for a moment, whether or not it
 // had its effect, and the run still does all its work: one mail each.
 func TestTheTableFailsForAMoment(t *testing.T) {
 	t.Parallel()
-	faults := map[string]remindertest.Fault{"conflict": remindertest.Conflict}
+	faults := map[string]faulty.Fault{"conflict": faulty.Conflict}
 	maps.Copy(faults, tableFaults)
 	for _, operation := range []string{"Query", "BatchGetItem", "UpdateItem", "TransactWriteItems"} {
 		for name, fault := range faults {
@@ -64,7 +64,7 @@ func TestTheTableFailsForGood(t *testing.T) {
 				t.Parallel()
 				s := newSite(t)
 				tokens := s.issued(3)
-				s.dynamoDB.Fail(operation, 0, remindertest.Always, fault)
+				s.dynamoDB.Fail(operation, 0, faulty.Always, fault)
 				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 				defer cancel()
 				r, err := s.try(ctx)
@@ -94,7 +94,7 @@ func TestTheAnswerToARecordIsLost(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	tokens := s.issued(1)
-	s.dynamoDB.Fail("TransactWriteItems", 0, 6, remindertest.CutAfter)
+	s.dynamoDB.Fail("TransactWriteItems", 0, 6, faulty.CutAfter)
 	if r := s.run(); r.Sent != 2 || r.Failed != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -141,7 +141,7 @@ func TestSESFailsForAMoment(t *testing.T) {
 func TestSESRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault        remindertest.Fault
+		fault        faulty.Fault
 		left, failed int
 	}{
 		"too fast":   {tooManySent, 4, 0},
@@ -151,13 +151,13 @@ func TestSESRefuses(t *testing.T) {
 		"rejected":   {refused, 0, 4},
 		"no address": {badAddress, 0, 4}, // and no admin
 		"broken":     {broken, 0, 4},
-		"cut before": {remindertest.CutBefore, 0, 4},
+		"cut before": {faulty.CutBefore, 0, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			tokens := s.issued(3)
-			s.ses.Fail("SendEmail", 0, remindertest.Always, c.fault)
+			s.ses.Fail("SendEmail", 0, faulty.Always, c.fault)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // for it slows down
 			defer cancel()
 			if r, err := s.try(ctx); err != nil || r.Left != c.left || r.Failed != c.failed || r.Mails != 0 {
@@ -177,7 +177,7 @@ func TestCapacityFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	tokens := s.issued(3)
-	s.ses.Fail("GetAccount", 0, remindertest.Always, remindertest.Answer(http.StatusForbidden, "AccessDeniedException", "no"))
+	s.ses.Fail("GetAccount", 0, faulty.Always, faulty.Answer(http.StatusForbidden, "AccessDeniedException", "no"))
 	if r, err := s.try(t.Context()); err == nil || r.Due != 4 || r.Left != 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -190,12 +190,12 @@ func TestCapacityFails(t *testing.T) {
 // One bad address or failed send never stops the rest.
 func TestOneFailureStopsNobodyElse(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]remindertest.Fault{"rejected": refused, "no address": badAddress, "broken": broken, "cut": remindertest.CutBefore} {
+	for name, fault := range map[string]faulty.Fault{"rejected": refused, "no address": badAddress, "broken": broken, "cut": faulty.CutBefore} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.issued(5)
-			s.ses.FailWhen("SendEmail", about(s.email("owner3")), 0, remindertest.Always, fault)
+			s.ses.FailWhen("SendEmail", about(s.email("owner3")), 0, faulty.Always, fault)
 			if r := s.run(); r.Sent != 5 || r.Failed != 1 {
 				t.Errorf("%+v", r)
 			}
@@ -210,7 +210,7 @@ func TestAnswersAreLostForAWeek(t *testing.T) {
 	s := newSite(t)
 	bob := s.issue(s.principal("bob"), 30)
 	s.pass(15 * day)
-	s.ses.Fail("SendEmail", 0, remindertest.Always, remindertest.CutAfter)
+	s.ses.Fail("SendEmail", 0, faulty.Always, faulty.CutAfter)
 	until := s.clock().Add(7 * day)
 	for s.clock().Before(until) {
 		s.run()
@@ -229,7 +229,7 @@ func TestRejectedForADay(t *testing.T) {
 	s.seen(s.principal("admin"))
 	s.issue(s.principal("bob"), 30)
 	s.pass(15 * day)
-	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, remindertest.Always, refused)
+	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, faulty.Always, refused)
 	for range 4 {
 		if r := s.run(); r.Failed != 1 {
 			t.Fatalf("%+v", r)
@@ -251,7 +251,7 @@ func TestRejectedForAWeek(t *testing.T) {
 	s.seen(s.principal("admin"))
 	k := s.issue(s.principal("bob"), 30)
 	s.pass(30 * day)
-	s.ses.Fail("SendEmail", 0, remindertest.Always, refused)
+	s.ses.Fail("SendEmail", 0, faulty.Always, refused)
 	for range 14 {
 		if r := s.run(); r.Failed != 1 {
 			t.Fatalf("%+v", r)

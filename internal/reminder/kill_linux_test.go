@@ -16,10 +16,10 @@ import (
 
 	"latchkey/internal/local"
 	"latchkey/internal/local/child"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/local/lambda"
 	"latchkey/internal/local/localtest"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/remindertest"
 )
 
 // The real binary is killed with SIGKILL in the middle of each of its calls, before and
@@ -47,9 +47,9 @@ func TestTheProcessIsKilled(t *testing.T) {
 				t.Parallel()
 				s := newSite(t)
 				tokens := s.issued(1)
-				stall := remindertest.StallBefore
+				stall := faulty.StallBefore
 				if after {
-					stall = remindertest.StallAfter
+					stall = faulty.StallAfter
 				}
 				proxy := s.dynamoDB
 				if operation == "SendEmail" || operation == "GetAccount" {

@@ -14,7 +14,7 @@ import (
 
 	"latchkey/internal/dynamo"
 	"latchkey/internal/local"
-	"latchkey/internal/reminder/remindertest"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/token"
 )
 
@@ -272,7 +272,7 @@ func (w *world) failSES() {
 					h.allowed[days]++
 				}
 			})
-			remindertest.CutAfter(rw, r, forward)
+			faulty.CutAfter(rw, r, forward)
 		default:
 			tooManySent(rw, r, forward)
 		}
@@ -301,7 +301,7 @@ func (w *world) note(r *http.Request, change func(h *history)) {
 
 // failTable has calls of the table fail for a moment.
 func (w *world) failTable() {
-	fault := pick(w.random, []remindertest.Fault{throttled, tooFast, broken, remindertest.CutBefore, remindertest.CutAfter})
+	fault := pick(w.random, []faulty.Fault{throttled, tooFast, broken, faulty.CutBefore, faulty.CutAfter})
 	for _, operation := range []string{"Query", "BatchGetItem", "UpdateItem", "TransactWriteItems"} {
 		w.dynamoDB.Fail(operation, w.random.IntN(20), 1+w.random.IntN(2), fault)
 	}
@@ -310,7 +310,7 @@ func (w *world) failTable() {
 
 // limit has little quota left.
 func (w *world) limit() {
-	w.ses.Fail("GetAccount", 0, 1, remindertest.AnswerJSON(http.StatusOK, "", map[string]any{
+	w.ses.Fail("GetAccount", 0, 1, faulty.AnswerJSON(http.StatusOK, "", map[string]any{
 		"SendingEnabled": true, "SendQuota": map[string]int{"Max24HourSend": 1000, "MaxSendRate": 100, "SentLast24Hours": 1000 - w.random.IntN(4)},
 	}))
 	w.disturbed()

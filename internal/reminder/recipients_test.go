@@ -11,7 +11,7 @@ import (
 
 	"latchkey/internal/feedback"
 	"latchkey/internal/local"
-	"latchkey/internal/reminder/remindertest"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/token"
 )
 
@@ -103,7 +103,7 @@ func TestABadAddressGoesToTheAdmins(t *testing.T) {
 	s.seen(s.principal("admin"))
 	tokens := []token.Token{s.issue(s.principal("bob"), 30)}
 	s.pass(15 * day)
-	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, remindertest.Always, badAddress)
+	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, faulty.Always, badAddress)
 	if r := s.run(); r.Sent != 1 || r.Mails != 1 {
 		t.Errorf("%+v", r)
 	}

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"latchkey/internal/dynamo"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/remindertest"
 	"latchkey/internal/token"
 )
 
@@ -130,11 +130,11 @@ func TestALateEventTellsWhatIsSoNow(t *testing.T) {
 func TestRevokedDuringARun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		during func(s *site) (*remindertest.Proxy, string)
+		during func(s *site) (*faulty.Proxy, string)
 		mails  int
 	}{
-		{func(s *site) (*remindertest.Proxy, string) { return s.dynamoDB, "UpdateItem" }, 0},
-		{func(s *site) (*remindertest.Proxy, string) { return s.ses, "SendEmail" }, 1},
+		{func(s *site) (*faulty.Proxy, string) { return s.dynamoDB, "UpdateItem" }, 0},
+		{func(s *site) (*faulty.Proxy, string) { return s.ses, "SendEmail" }, 1},
 	} {
 		s := newSite(t)
 		k := s.issue(s.principal("bob"), 30)
@@ -202,8 +202,8 @@ func TestAnUnreadableShardHoldsUpNoOther(t *testing.T) {
 	s := newSite(t)
 	tokens := s.issued(30)
 	broken := fmt.Sprintf(`{"N":"%d"}`, s.shardInUse())
-	s.dynamoDB.FailWhen("Query", func(body string) bool { return strings.Contains(body, broken) }, 0, remindertest.Always,
-		remindertest.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down"))
+	s.dynamoDB.FailWhen("Query", func(body string) bool { return strings.Contains(body, broken) }, 0, faulty.Always,
+		faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down"))
 	r, err := s.try(t.Context())
 	if err == nil || r.Sent == 0 || r.Sent != r.Due || r.Sent == len(tokens) {
 		t.Errorf("%+v, %v", r, err)
@@ -227,8 +227,8 @@ func TestTheQuotaIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	quota := func(most, sent int) remindertest.Fault {
-		return remindertest.AnswerJSON(http.StatusOK, "", map[string]any{
+	quota := func(most, sent int) faulty.Fault {
+		return faulty.AnswerJSON(http.StatusOK, "", map[string]any{
 			"SendingEnabled": true, "SendQuota": map[string]int{"Max24HourSend": most, "MaxSendRate": 100, "SentLast24Hours": sent},
 		})
 	}
@@ -294,7 +294,7 @@ func TestTimeOutDuringASend(t *testing.T) {
 	s := newSite(t)
 	tokens := s.issued(1)
 	ctx, cancel := context.WithCancel(t.Context())
-	s.ses.Fail("SendEmail", 0, 1, remindertest.StallBefore(cancel))
+	s.ses.Fail("SendEmail", 0, 1, faulty.StallBefore(cancel))
 	if r, err := s.try(ctx); err != nil || r.Failed != 2 || !errors.Is(ctx.Err(), context.Canceled) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -310,13 +310,13 @@ func TestOverdue(t *testing.T) {
 	s := newSite(t)
 	s.issued(1)
 	s.pass(2 * day)
-	s.ses.Fail("SendEmail", 0, remindertest.Always, remindertest.Answer(http.StatusBadRequest, "SendingPausedException", "paused"))
+	s.ses.Fail("SendEmail", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "SendingPausedException", "paused"))
 	if r := s.run(); r.Left != 2 || r.OldestOverdueHours < 48 || r.OldestOverdueHours > 48.1 {
 		t.Errorf("%+v", r)
 	}
 	s.ses.Heal()
 	// A run that died holds the claim: the notice is still overdue for the next.
-	s.dynamoDB.Fail("TransactWriteItems", 0, remindertest.Always, remindertest.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow"))
+	s.dynamoDB.Fail("TransactWriteItems", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow"))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	if r, err := s.try(ctx); err != nil || r.Failed != 2 || r.OldestOverdueHours < 48 {

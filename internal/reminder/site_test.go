@@ -25,8 +25,8 @@ import (
 
 	"latchkey/internal/dynamo"
 	"latchkey/internal/local"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/remindertest"
 	"latchkey/internal/reminder/sample"
 	"latchkey/internal/ses"
 	"latchkey/internal/token"
@@ -84,8 +84,8 @@ type site struct {
 	store    *dynamo.Store // by the proxy
 	direct   *dynamo.Store // past it
 	mailer   *ses.Mailer   // by the proxy
-	dynamoDB *remindertest.Proxy
-	ses      *remindertest.Proxy
+	dynamoDB *faulty.Proxy
+	ses      *faulty.Proxy
 	log      *logged
 
 	mu  sync.Mutex
@@ -110,7 +110,7 @@ func newSiteAt(t *testing.T, server string) *site {
 	if err := dynamo.CreateTable(t.Context(), local.NewDynamoDBClient(dynamoDB), s.table); err != nil {
 		t.Fatal(err)
 	}
-	s.dynamoDB, s.ses = remindertest.NewProxy(t, dynamoDB), remindertest.NewProxy(t, server)
+	s.dynamoDB, s.ses = faulty.NewProxy(t, dynamoDB), faulty.NewProxy(t, server)
 	s.store, s.direct = newStore(t, s.dynamoDB.URL, s.table), newStore(t, dynamoDB, s.table)
 	s.mailer = newMailer(t, s.ses.URL, 1000)
 	t.Cleanup(func() {

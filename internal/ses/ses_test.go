@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"latchkey/internal/local"
+	"latchkey/internal/local/faulty"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/remindertest"
 	"latchkey/internal/reminder/sample"
 	"latchkey/internal/ses"
 )
@@ -177,37 +177,37 @@ func TestEveryFailureHasItsMeaning(t *testing.T) {
 	t.Parallel()
 	const secret = "address bob@acme.example is not welcome"
 	for name, c := range map[string]struct {
-		fault remindertest.Fault
+		fault faulty.Fault
 		want  error // nil: open whether it was sent
 	}{
-		"rate":               {remindertest.Answer(429, "TooManyRequestsException", secret), reminder.ErrThrottled},
-		"rate, as version 1": {remindertest.Answer(400, "ThrottlingException", "Maximum sending rate exceeded."), reminder.ErrThrottled},
-		"quota":              {remindertest.Answer(400, "LimitExceededException", "Daily message quota exceeded."), reminder.ErrPaused},
+		"rate":               {faulty.Answer(429, "TooManyRequestsException", secret), reminder.ErrThrottled},
+		"rate, as version 1": {faulty.Answer(400, "ThrottlingException", "Maximum sending rate exceeded."), reminder.ErrThrottled},
+		"quota":              {faulty.Answer(400, "LimitExceededException", "Daily message quota exceeded."), reminder.ErrPaused},
 		"quota, as version 1": {
-			remindertest.Answer(400, "ThrottlingException", "Daily message quota exceeded."), reminder.ErrPaused,
+			faulty.Answer(400, "ThrottlingException", "Daily message quota exceeded."), reminder.ErrPaused,
 		},
-		"paused":         {remindertest.Answer(400, "SendingPausedException", secret), reminder.ErrPaused},
-		"suspended":      {remindertest.Answer(400, "AccountSuspendedException", secret), reminder.ErrPaused},
-		"mail from":      {remindertest.Answer(400, "MailFromDomainNotVerifiedException", secret), reminder.ErrPaused},
-		"access denied":  {remindertest.Answer(403, "AccessDeniedException", secret), reminder.ErrPaused},
-		"expired token":  {remindertest.Answer(403, "ExpiredTokenException", secret), reminder.ErrPaused},
-		"no set":         {remindertest.Answer(404, "NotFoundException", secret), reminder.ErrPaused},
-		"rejected":       {remindertest.Answer(400, "MessageRejected", secret), reminder.ErrRejected},
-		"not verified":   {remindertest.Answer(400, "MessageRejected", secret+" and not verified"), reminder.ErrPaused},
-		"conflict":       {remindertest.Answer(409, "ConflictException", secret), reminder.ErrRejected},
-		"bad address":    {remindertest.Answer(400, "BadRequestException", secret), reminder.ErrAddress},
-		"internal error": {remindertest.Answer(500, "InternalServiceErrorException", secret), nil},
-		"unavailable":    {remindertest.Answer(503, "", secret), nil},
-		"cut before":     {remindertest.CutBefore, nil},
-		"cut after":      {remindertest.CutAfter, nil},
+		"paused":         {faulty.Answer(400, "SendingPausedException", secret), reminder.ErrPaused},
+		"suspended":      {faulty.Answer(400, "AccountSuspendedException", secret), reminder.ErrPaused},
+		"mail from":      {faulty.Answer(400, "MailFromDomainNotVerifiedException", secret), reminder.ErrPaused},
+		"access denied":  {faulty.Answer(403, "AccessDeniedException", secret), reminder.ErrPaused},
+		"expired token":  {faulty.Answer(403, "ExpiredTokenException", secret), reminder.ErrPaused},
+		"no set":         {faulty.Answer(404, "NotFoundException", secret), reminder.ErrPaused},
+		"rejected":       {faulty.Answer(400, "MessageRejected", secret), reminder.ErrRejected},
+		"not verified":   {faulty.Answer(400, "MessageRejected", secret+" and not verified"), reminder.ErrPaused},
+		"conflict":       {faulty.Answer(409, "ConflictException", secret), reminder.ErrRejected},
+		"bad address":    {faulty.Answer(400, "BadRequestException", secret), reminder.ErrAddress},
+		"internal error": {faulty.Answer(500, "InternalServiceErrorException", secret), nil},
+		"unavailable":    {faulty.Answer(503, "", secret), nil},
+		"cut before":     {faulty.CutBefore, nil},
+		"cut after":      {faulty.CutAfter, nil},
 		"not JSON": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			_, _ = io.WriteString(w, "<html>bob@acme.example")
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxy := remindertest.NewProxy(t, endpoint)
-			proxy.Fail("SendEmail", 0, remindertest.Always, c.fault)
+			proxy := faulty.NewProxy(t, endpoint)
+			proxy.Fail("SendEmail", 0, faulty.Always, c.fault)
 			_, err := newMailer(t, proxy.URL, ses.Config{}).Send(t.Context(), reminder.Mail{
 				To: []string{"bob@acme.example"}, Subject: "s", Text: "t", HTML: "h",
 			})
@@ -249,8 +249,8 @@ func TestNothingWasSentWithoutAConnection(t *testing.T) {
 	}
 	// Of a call that was ended while it was under way that is not certain.
 	ctx, cancel := context.WithCancel(t.Context())
-	proxy := remindertest.NewProxy(t, endpoint)
-	proxy.Fail("SendEmail", 0, remindertest.Always, remindertest.StallAfter(cancel))
+	proxy := faulty.NewProxy(t, endpoint)
+	proxy.Fail("SendEmail", 0, faulty.Always, faulty.StallAfter(cancel))
 	if _, err := newMailer(t, proxy.URL, ses.Config{}).Send(ctx, e); err == nil || errors.Is(err, reminder.ErrUnreachable) {
 		t.Errorf("ended under way: %v", err)
 	}
@@ -280,8 +280,8 @@ func TestCapacity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxy := remindertest.NewProxy(t, endpoint)
-			proxy.Fail("GetAccount", 0, remindertest.Always, remindertest.AnswerJSON(200, "", c.account))
+			proxy := faulty.NewProxy(t, endpoint)
+			proxy.Fail("GetAccount", 0, faulty.Always, faulty.AnswerJSON(200, "", c.account))
 			got, err := newMailer(t, proxy.URL, ses.Config{PerSecond: c.configured}).Capacity(t.Context())
 			if err != nil || got != c.want {
 				t.Errorf("%+v, %v, want %+v", got, err, c.want)
@@ -291,8 +291,8 @@ func TestCapacity(t *testing.T) {
 	if got, err := newMailer(t, endpoint, ses.Config{}).Capacity(t.Context()); err != nil || got.PerSecond <= 0 || got.Remaining <= 0 {
 		t.Errorf("of the local server: %+v, %v", got, err)
 	}
-	proxy := remindertest.NewProxy(t, endpoint)
-	proxy.Fail("GetAccount", 0, remindertest.Always, remindertest.Answer(403, "AccessDeniedException", "user bob@acme.example"))
+	proxy := faulty.NewProxy(t, endpoint)
+	proxy.Fail("GetAccount", 0, faulty.Always, faulty.Answer(403, "AccessDeniedException", "user bob@acme.example"))
 	if _, err := newMailer(t, proxy.URL, ses.Config{}).Capacity(t.Context()); !errors.Is(err, reminder.ErrPaused) || strings.Contains(err.Error(), "@") {
 		t.Errorf("denied: %v", err)
 	}

@@ -179,7 +179,7 @@ func environment(f Function, runtimeAPI string) []string {
 		"AWS_DEFAULT_REGION":              region,
 		"AWS_ACCESS_KEY_ID":               "local",
 		"AWS_SECRET_ACCESS_KEY":           "local",
-		"AWS_SESSION_TOKEN":               "local",
+		"AWS_SESSION_TOKEN":               f.Name, // of its role, as on AWS: it tells who calls
 		"LAMBDA_TASK_ROOT":                filepath.Dir(f.Bootstrap),
 		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
 		"_HANDLER":                        "bootstrap",

@@ -1,5 +1,5 @@
-// Package remindertest lets tests have DynamoDB and SES fail.
-package remindertest
+// Package faulty has DynamoDB and SES go wrong in tests, and tells who called them.
+package faulty
 
 import (
 	"encoding/json"
@@ -21,6 +21,14 @@ type Proxy struct {
 	mu     sync.Mutex
 	rules  []*rule
 	counts map[string]int
+	seen   func(Call)
+}
+
+// Call is a call as it came.
+type Call struct {
+	Caller    string // whose session token it has: in the local run the function's name
+	Operation string // what AWS calls it, such as GetItem
+	Body      string // JSON
 }
 
 type rule struct {
@@ -49,7 +57,7 @@ func NewProxy(tb testing.TB, upstream string) *Proxy {
 			panic(http.ErrAbortHandler)
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		if fault := p.next(operation(r), string(body)); fault != nil {
+		if fault := p.next(Call{r.Header.Get("X-Amz-Security-Token"), operation(r), string(body)}); fault != nil {
 			fault(w, r, forward)
 			return
 		}
@@ -73,6 +81,13 @@ func operation(r *http.Request) string {
 	}
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	return name
+}
+
+// Watch has every call from then on told of, before it is worked on.
+func (p *Proxy) Watch(seen func(Call)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = seen
 }
 
 // Always is for Fail: every call from then on.
@@ -105,13 +120,16 @@ func (p *Proxy) Count(operation string) int {
 	return p.counts[operation]
 }
 
-func (p *Proxy) next(operation, body string) Fault {
+func (p *Proxy) next(c Call) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.counts[operation]++
+	p.counts[c.Operation]++
+	if p.seen != nil {
+		p.seen(c)
+	}
 	for _, r := range p.rules {
 		switch {
-		case r.operation != operation || !r.when(body):
+		case r.operation != c.Operation || !r.when(c.Body):
 		case r.skip > 0:
 			r.skip--
 		case r.hit > 0:
