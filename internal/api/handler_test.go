@@ -155,8 +155,8 @@ func TestListParameters(t *testing.T) {
 		{"q", strings.Repeat("x", 101), "q"},
 		{"owner", strings.Repeat("x", 3000), "owner"},
 		{"cursor", "x", "cursor"},
-		{"Owner", "all", "query"},
-		{"state", "active", "query"},
+		{"Owner", "all", "Owner"},
+		{"state", "active", "state"},
 	} {
 		if place := list(tokentest.Alice, map[string]string{test.name: test.value}).problem(token.CodeInvalidRequest); place != test.place {
 			t.Errorf("%s=%.20s: the problem names %q, want %q", test.name, test.value, place, test.place)

@@ -20,8 +20,6 @@ const MaxBody = 16 << 10
 
 var errTooLarge = &Error{Code: CodePayloadTooLarge, Detail: fmt.Sprintf("The body must be at most %d bytes.", MaxBody)}
 
-var errNotObject = token.Invalid(token.FieldError{Detail: "The body is not one JSON object, or it names a field twice."})
-
 // header looks a header up in any case: API Gateway sends names in lower case, other
 // senders of the same event do not.
 func header(r events.APIGatewayV2HTTPRequest, name string) string {
@@ -73,22 +71,34 @@ func decode(r events.APIGatewayV2HTTPRequest, v any, optional bool) error {
 	if optional && len(b) == 0 {
 		return nil
 	}
-	if kind, _, err := mime.ParseMediaType(header(r, "content-type")); err != nil || kind != "application/json" {
-		return &Error{Code: CodeUnsupportedMediaType, Detail: "Send the body as application/json."}
+	kind, parameters, err := mime.ParseMediaType(header(r, "content-type"))
+	if charset := parameters["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return &Error{Code: CodeUnsupportedMediaType, Detail: "Send the body as application/json, in UTF-8."}
 	}
-	err = json.Unmarshal(b, v, json.RejectUnknownMembers(true), noNull)
-	if err == nil {
-		return nil
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true), noNull); err != nil {
+		return undecodable(err)
 	}
-	semantic, ok := errors.AsType[*json.SemanticError](err)
+	return nil
+}
+
+// undecodable says what is wrong with a body, and where.
+func undecodable(err error) *Error {
+	field := token.FieldError{Detail: "Is not one JSON object."}
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
+		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is of the wrong type."}
+	} else if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		field.Pointer = string(e.JSONPointer)
+		if field.Pointer != "" {
+			field.Detail = "Is not valid JSON in UTF-8."
+		}
+	}
 	switch {
-	case !ok:
-		return errNotObject
-	case errors.Is(semantic.Err, json.ErrUnknownName):
-		return token.Invalid(token.FieldError{Pointer: string(semantic.JSONPointer), Detail: "There is no such field."})
-	default:
-		return token.Invalid(token.FieldError{Pointer: string(semantic.JSONPointer), Detail: "Is of the wrong type."})
+	case errors.Is(err, json.ErrUnknownName):
+		field.Detail = "There is no such field."
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		field.Detail = "Is there twice."
 	}
+	return token.Invalid(field)
 }
 
 // parameters returns the query parameters. One that the route does not know is an
@@ -97,7 +107,7 @@ func parameters(r events.APIGatewayV2HTTPRequest, known ...string) (map[string]s
 	for name := range r.QueryStringParameters {
 		if !slices.Contains(known, name) {
 			return nil, token.Invalid(token.FieldError{
-				Pointer: "query", Detail: "There is an unknown parameter. Known are " + strings.Join(known, ", ") + ".",
+				Pointer: name, Detail: "There is no such parameter. Known are " + strings.Join(known, ", ") + ".",
 			})
 		}
 	}

@@ -37,7 +37,7 @@ func TestBodies(t *testing.T) {
 		{"an unknown field with a slash", `{"a/b~c":1}`, bad, "/a~1b~0c"},
 		{"a name in another case", `{"Name":"x","expires_in_days":30}`, bad, "/Name"},
 		{"both cases", `{"name":"x","NAME":"y","expires_in_days":30}`, bad, "/NAME"},
-		{"a field twice", `{"name":"x","name":"y","expires_in_days":30}`, bad, "body"},
+		{"a field twice", `{"name":"x","name":"y","expires_in_days":30}`, bad, "/name"},
 		{"a name of a wrong type", `{"name":7,"expires_in_days":30}`, bad, "/name"},
 		{"days as text", `{"name":"x","expires_in_days":"30"}`, bad, "/expires_in_days"},
 		{"half a day", `{"name":"x","expires_in_days":30.5}`, bad, "/expires_in_days"},
@@ -64,8 +64,8 @@ func TestBodies(t *testing.T) {
 		{"null with space", ` null`, bad, "body"},
 		{"a text", `"x"`, bad, "body"},
 		{"a number", `30`, bad, "body"},
-		{"invalid UTF-8", "{\"name\":\"\xff\",\"expires_in_days\":30}", bad, "body"},
-		{"half a surrogate pair", `{"name":"\ud800","expires_in_days":30}`, bad, "body"},
+		{"invalid UTF-8", "{\"name\":\"\xff\",\"expires_in_days\":30}", bad, "/name"},
+		{"half a surrogate pair", `{"name":"\ud800","expires_in_days":30}`, bad, "/name"},
 		{"a byte order mark", "\ufeff{\"name\":\"x\",\"expires_in_days\":30}", bad, "body"},
 		{"very deep", strings.Repeat(`{"name":`, 1500) + "1" + strings.Repeat("}", 1500), bad, "/name"},
 
@@ -143,6 +143,7 @@ func TestContentTypes(t *testing.T) {
 		{"content-type", "application/json, text/plain", false},
 		{"content-type", "application/json;", true},
 		{"content-type", "application/json; charset", false},
+		{"content-type", "application/json; charset=utf-16", false},
 		{"x-content-type", "application/json", false},
 	} {
 		s := newService(t)

@@ -76,12 +76,12 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	environment(t, "TABLE_NAME=tokens", "TOKEN_PREFIX=acme", "MAX_ACTIVE_TOKENS=3", "RETENTION_DAYS=0", "NOTICE_DAYS=30,1",
+	environment(t, "TABLE_NAME=tokens", "TOKEN_PREFIX=acme", "MAX_ACTIVE_TOKENS=3", "RETENTION_DAYS=1", "NOTICE_DAYS=30,1",
 		"SCOPES=reports:read,reports:write", "CLAIM_ORGANIZATION=org", "CLAIM_ROLES=roles", "CLAIM_EMAIL=mail", "TRUST_EMAIL=true")
 	got, err := config.Load[config.Issue]()
 	want := config.Issue{
 		Table: config.Table{TableName: "tokens"}, Token: config.Token{Prefix: "acme"},
-		Issuance: config.Issuance{MaxActive: 3, RetentionDays: 0, Scopes: []string{"reports:read", "reports:write"}},
+		Issuance: config.Issuance{MaxActive: 3, RetentionDays: 1, Scopes: []string{"reports:read", "reports:write"}},
 		Notices:  config.Notices{NoticeDays: []int{30, 1}},
 		Person:   config.Person{OrganizationClaim: "org", RolesClaim: "roles", EmailClaim: "mail", TrustEmail: true, UseToken: "id"},
 	}

@@ -41,7 +41,7 @@ type IssuerConfig struct {
 	Prefix        Prefix
 	Notices       Schedule
 	MaxActive     int      // active tokens an owner may have, 1 to MaxActiveLimit
-	RetentionDays int      // days for which a token stays listed past its expiry, at least 0
+	RetentionDays int      // days for which a token stays listed past its expiry, at least 1: its last notice is sent then
 	Scopes        []string // that tokens may carry; none means tokens carry no scopes
 	Now           func() time.Time
 	Random        io.Reader // cryptographically secure
@@ -61,20 +61,13 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 		return nil, errors.New("issuer: no source of random bytes")
 	case c.MaxActive < 1 || c.MaxActive > MaxActiveLimit:
 		return nil, fmt.Errorf("issuer: an owner must be allowed 1 to %d active tokens", MaxActiveLimit)
-	case c.RetentionDays < 0:
-		return nil, errors.New("issuer: retention must not be negative")
+	case c.RetentionDays < 1:
+		return nil, errors.New("issuer: a token must stay for a day past its expiry, for its last notice")
 	case len(c.Notices) == 0:
 		return nil, errors.New("issuer: no notice schedule")
-	case len(c.Scopes) > MaxScopes:
-		return nil, fmt.Errorf("issuer: more than %d scopes", MaxScopes)
 	}
-	for i, scope := range c.Scopes {
-		if slices.Contains(c.Scopes[:i], scope) {
-			return nil, fmt.Errorf("issuer: scope %q is there twice", scope)
-		}
-		if !validScope(scope) {
-			return nil, fmt.Errorf("issuer: scope %q is not a scope-token of RFC 6749", scope)
-		}
+	if err := CheckScopes(c.Scopes); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if _, err := ParsePrefix(string(c.Prefix)); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
@@ -127,6 +120,24 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Token,
 		return Token{}, Secret{}, fmt.Errorf("storing token %s: %w", id, err)
 	}
 	return t, secret, nil
+}
+
+// CheckScopes checks the scopes that a deployment offers: at most [MaxScopes], each a
+// scope-token (RFC 6749, section 3.3) without a comma and of at most 64 characters, none
+// twice.
+func CheckScopes(scopes []string) error {
+	if len(scopes) > MaxScopes {
+		return fmt.Errorf("more than %d scopes", MaxScopes)
+	}
+	for i, scope := range scopes {
+		if slices.Contains(scopes[:i], scope) {
+			return fmt.Errorf("scope %q is there twice", scope)
+		}
+		if !validScope(scope) {
+			return fmt.Errorf("scope %q is not a scope-token of RFC 6749, without commas and of at most 64 characters", scope)
+		}
+	}
+	return nil
 }
 
 // validScope reports whether s is a scope-token (RFC 6749, section 3.3) without a

@@ -23,7 +23,7 @@ func TestNewIssuerRefusesHalfAConfiguration(t *testing.T) {
 		"no notices":               func(c *token.IssuerConfig) { c.Notices = nil },
 		"no active token allowed":  func(c *token.IssuerConfig) { c.MaxActive = 0 },
 		"too many active tokens":   func(c *token.IssuerConfig) { c.MaxActive = 201 },
-		"negative retention":       func(c *token.IssuerConfig) { c.RetentionDays = -1 },
+		"no retention":             func(c *token.IssuerConfig) { c.RetentionDays = 0 },
 		"an empty scope":           func(c *token.IssuerConfig) { c.Scopes = []string{""} },
 		"a scope with a space":     func(c *token.IssuerConfig) { c.Scopes = []string{"a b"} },
 		"a scope with a comma":     func(c *token.IssuerConfig) { c.Scopes = []string{"a,b"} },
@@ -36,7 +36,7 @@ func TestNewIssuerRefusesHalfAConfiguration(t *testing.T) {
 		"more scopes than a token": func(c *token.IssuerConfig) { c.Scopes = slices.Repeat([]string{"a"}, 21) },
 	} {
 		c := token.IssuerConfig{
-			Store: tokentest.NewStore(), Prefix: "lk", Notices: token.Schedule{0}, MaxActive: 1,
+			Store: tokentest.NewStore(), Prefix: "lk", Notices: token.Schedule{0}, MaxActive: 1, RetentionDays: 1,
 			Scopes: []string{"reports:read"}, Now: time.Now, Random: tokentest.Random(),
 		}
 		if _, err := token.NewIssuer(c); err != nil {

@@ -109,6 +109,34 @@ func TestListFilters(t *testing.T) {
 	}
 }
 
+// A filter that few tokens match must not cost a read for each of the others.
+func TestFilteringReadsInLargeSteps(t *testing.T) {
+	s := stocked(t)
+	for _, r := range []token.ListRequest{
+		{Owner: "all", Limit: 1, Search: "alice-0"},
+		{Owner: "all", Limit: 1, Statuses: []token.Status{token.StatusRevoked}},
+	} {
+		before := len(s.Store.Calls())
+		names(t, s, tokentest.Alice, r)
+		reads := 0
+		for _, call := range s.Store.Calls()[before:] {
+			if call == "Tokens" {
+				reads++
+			}
+		}
+		if reads != 1 {
+			t.Errorf("%+v: %d reads, want 1", r, reads)
+		}
+	}
+}
+
+func TestSearchIsTrimmed(t *testing.T) {
+	s := stocked(t)
+	if got, _ := names(t, s, tokentest.Alice, token.ListRequest{Search: " alice-3\t"}); got != "alice-3" {
+		t.Errorf("found %q", got)
+	}
+}
+
 // A full last page must not promise another one.
 func TestListEndsWithoutAnEmptyPage(t *testing.T) {
 	s := stocked(t)

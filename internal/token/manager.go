@@ -109,7 +109,10 @@ func (m *Manager) List(ctx context.Context, p Principal, r ListRequest) (Page, e
 		limit = DefaultLimit
 	}
 	q.Limit = limit + 1 // one more shows whether there is a next page
-	search := strings.ToLower(r.Search)
+	search := strings.ToLower(strings.TrimSpace(r.Search))
+	if search != "" || len(r.Statuses) > 0 {
+		q.Limit = max(q.Limit, MaxLimit) // few may match: not a read for each
+	}
 	var found []Token
 	more := true
 	for read := 0; more && len(found) < limit && read < maxRead; read += q.Limit {

@@ -100,11 +100,32 @@ func Invalid(fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalidRequest, Detail: "The request is not valid.", Fields: fields}
 }
 
-// unseen are characters that show as nothing: controls, formats, line separators, and
-// letters that are blank by definition.
+// unseen are characters that show as nothing, or stand for one that was lost: controls,
+// formats, line separators, and letters that are blank by definition.
 var unseen = []*unicode.RangeTable{
-	unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
-	{R16: []unicode.Range16{{Lo: '\u2800', Hi: '\u2800', Stride: 1}}}, // the blank braille pattern
+	unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
+	{R16: []unicode.Range16{
+		{Lo: '\u2800', Hi: '\u2800', Stride: 1}, // the blank braille pattern
+		{Lo: '\ufffc', Hi: '\ufffd', Stride: 1}, // replacement characters
+	}},
+}
+
+// joining are characters that show as nothing and change how their neighbours look, as
+// Persian and many emoji need: the zero-width joiners and the variation selectors.
+var joining = []*unicode.RangeTable{
+	unicode.Variation_Selector, {R16: []unicode.Range16{{Lo: '\u200c', Hi: '\u200d', Stride: 1}}},
+}
+
+// hides reports whether text has characters that nobody can see. ASCII has nothing to join.
+func hides(text string) bool {
+	before := ' '
+	for _, r := range text {
+		if joins := unicode.In(r, joining...); joins && before <= unicode.MaxASCII || !joins && unicode.In(r, unseen...) {
+			return true
+		}
+		before = r
+	}
+	return false
 }
 
 // cleanText trims s and says what is wrong with it, if anything. Control and format
@@ -116,7 +137,7 @@ func cleanText(s string, most int) (text, problem string) {
 		return "", "Must be valid UTF-8."
 	case utf8.RuneCountInString(text) > most:
 		return "", fmt.Sprintf("Must be at most %d characters.", most)
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unseen...) }):
+	case hides(text):
 		return "", "Must not hold control or invisible characters."
 	}
 	return text, ""

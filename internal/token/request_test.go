@@ -46,6 +46,9 @@ func TestNames(t *testing.T) {
 		{"100 and space around", " " + strings.Repeat("x", 100) + " ", strings.Repeat("x", 100)},
 		{"markup is only text", `<b>"&'`, `<b>"&'`},
 		{"Arabic", "مفتاح", "مفتاح"},
+		{"Persian with a non-joiner", "می\u200cخواهم", "می\u200cخواهم"},
+		{"an emoji of two", "👩\u200d💻 laptop", "👩\u200d💻 laptop"},
+		{"a variation of an emoji", "❤\ufe0f", "❤\ufe0f"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := tokentest.New(t, nil)
@@ -69,6 +72,12 @@ func TestNames(t *testing.T) {
 		"zero-width space":       "a\u200bb",
 		"zero-width joiner":      "a\u200db",
 		"only zero-width":        "\u200b",
+		"only a variation":       "\ufe0f",
+		"a variation of ASCII":   "Prod\ufe0f",
+		"a Mongolian variation":  "a\u180bb",
+		"a replacement":          "a\ufffdb",
+		"an object":              "\ufffc",
+		"no character":           "a\uffffb",
 		"byte order mark":        "\ufeffab",
 		"soft hyphen":            "a\u00adb",
 		"right-to-left override": "a\u202eb",

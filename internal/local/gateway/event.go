@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/internal/api"
 )
@@ -119,12 +120,13 @@ func newEvent(r *http.Request, route api.Route, parameters map[string]string, id
 }
 
 // setBody adds the body. AWS hands it over as text for few content types and as base64
-// for all others, a missing one and application/x-www-form-urlencoded among them.
+// for all others, a missing one and application/x-www-form-urlencoded among them. Text
+// that is not UTF-8 cannot be part of an event, so it is base64, too.
 func (e *event) setBody(body []byte) {
 	if len(body) == 0 {
 		return
 	}
-	if e.IsBase64Encoded = !isText(e.Headers["content-type"]); e.IsBase64Encoded {
+	if e.IsBase64Encoded = !isText(e.Headers["content-type"]) || !utf8.Valid(body); e.IsBase64Encoded {
 		e.Body = base64Of(body)
 	} else {
 		e.Body = string(body)

@@ -106,21 +106,23 @@ func memberNames(t *testing.T, payload []byte) []string {
 
 func TestBodies(t *testing.T) {
 	b := newBench(t, nil)
+	const text, inBase64 = `{"a":1}`, `eyJhIjoxfQ==`
 	for _, test := range []struct {
 		contentType string
-		body        string
+		sent, body  string
 		encoded     bool
 	}{
-		{"application/json", `{"a":1}`, false},
-		{"application/json; charset=utf-8", `{"a":1}`, false},
-		{"text/csv", `{"a":1}`, false},
-		{"application/xml", `{"a":1}`, false},
-		{"application/x-www-form-urlencoded", `eyJhIjoxfQ==`, true},
-		{"application/octet-stream", `eyJhIjoxfQ==`, true},
-		{"application/vnd.api+json", `eyJhIjoxfQ==`, true},
-		{"", `eyJhIjoxfQ==`, true},
+		{"application/json", text, text, false},
+		{"application/json; charset=utf-8", text, text, false},
+		{"text/csv", text, text, false},
+		{"application/xml", text, text, false},
+		{"application/x-www-form-urlencoded", text, inBase64, true},
+		{"application/octet-stream", text, inBase64, true},
+		{"application/vnd.api+json", text, inBase64, true},
+		{"", text, inBase64, true},
+		{"application/json", "\xff", "/w==", true},
 	} {
-		b.do(t, "POST", "/open", `{"a":1}`, http.Header{"Content-Type": {test.contentType}})
+		b.do(t, "POST", "/open", test.sent, http.Header{"Content-Type": {test.contentType}})
 		var e events.APIGatewayV2HTTPRequest
 		decode(t, b.event(t, "open"), &e)
 		if e.Body != test.body || e.IsBase64Encoded != test.encoded {
