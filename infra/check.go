@@ -30,8 +30,6 @@ var retentions = map[int]awslogs.RetentionDays{
 
 var (
 	stackName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
-	tokenPrefix  = regexp.MustCompile(`^[a-z][a-z0-9]{1,11}$`)
-	scope        = regexp.MustCompile(`^[!#-+\--\[\]-~]+$`) // RFC 6749, 3.3, without the comma that parts a list
 	domainPrefix = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
 	color        = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 	topicARN     = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$`)
@@ -43,6 +41,13 @@ type checks []error
 func (c *checks) that(ok bool, setting, want string) {
 	if !ok {
 		*c = append(*c, fmt.Errorf("%s: want %s", setting, want))
+	}
+}
+
+// passes takes over what the functions themselves would say at their start.
+func (c *checks) passes(err error, setting string) {
+	if err != nil {
+		*c = append(*c, fmt.Errorf("%s: %w", setting, err))
 	}
 }
 
@@ -69,12 +74,14 @@ func (s Settings) checkDeployment(c *checks) {
 }
 
 func (s Settings) checkTokens(c *checks) {
-	c.that(s.TokenPrefix == "" || tokenPrefix.MatchString(s.TokenPrefix), "tokenPrefix",
-		"2 to 12 lower-case letters and digits, a letter first")
-	c.that(s.MaxActiveTokens >= 0 && s.MaxActiveTokens <= token.MaxActiveLimit, "maxActiveTokens",
+	if s.TokenPrefix != "" {
+		_, err := token.ParsePrefix(s.TokenPrefix)
+		c.passes(err, "tokenPrefix")
+	}
+	c.that(s.MaxActiveTokens == nil || *s.MaxActiveTokens >= 1 && *s.MaxActiveTokens <= token.MaxActiveLimit, "maxActiveTokens",
 		fmt.Sprintf("1 to %d", token.MaxActiveLimit))
-	c.that(s.RetentionDays >= 0, "retentionDays", "1 or more")
-	c.that(all(s.Scopes, scope.MatchString), "scopes", "a list of names without spaces, quotes and backslashes")
+	c.that(s.RetentionDays == nil || *s.RetentionDays >= 1, "retentionDays", "1 or more")
+	c.passes(token.CheckScopes(s.Scopes), "scopes")
 	c.that(oneOf(s.Denial, "", "unauthorized", "forbidden"), "denial", "unauthorized or forbidden")
 	c.that(s.AuthorizerCacheSeconds >= 0 && s.AuthorizerCacheSeconds <= 3600, "authorizerCacheSeconds", "0 to 3600")
 }
@@ -122,7 +129,10 @@ func (s Settings) checkMail(c *checks) {
 	c.that(s.MailColor == "" || color.MatchString(s.MailColor), "mailColor", "#rrggbb")
 	c.that(s.MailIdentity == "" || s.MailIdentity == s.sender() || isUnder(s.domain(), s.MailIdentity), "mailIdentity",
 		"mailFrom's address or a domain that it is under")
-	c.that(all(s.NoticeDays, func(days int) bool { return days >= 0 && days <= 365 }), "noticeDays", "a list of days, each 0 to 365")
+	if len(s.NoticeDays) > 0 {
+		_, err := token.NewSchedule(s.NoticeDays)
+		c.passes(err, "noticeDays")
+	}
 	c.that(s.SendRate >= 0, "sendRate", "0 or more")
 }
 

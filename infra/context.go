@@ -123,6 +123,8 @@ func typeInWords(t reflect.Type) string {
 		return "a whole number"
 	case reflect.Float64:
 		return "a number"
+	case reflect.Pointer: // to tell what was left out
+		return typeInWords(t.Elem())
 	case reflect.Slice:
 		return "a list, each item " + typeInWords(t.Elem())
 	default:

@@ -104,8 +104,8 @@ func (s *stack) variables(table awsdynamodb.TableV2, people signIn, m mailing, c
 	variables := map[string]*string{
 		"TABLE_NAME":            table.TableName(),
 		"TOKEN_PREFIX":          &set.TokenPrefix,
-		"MAX_ACTIVE_TOKENS":     number(set.MaxActiveTokens),
-		"RETENTION_DAYS":        number(set.RetentionDays),
+		"MAX_ACTIVE_TOKENS":     orDefault(set.MaxActiveTokens),
+		"RETENTION_DAYS":        orDefault(set.RetentionDays),
 		"SCOPES":                list(set.Scopes),
 		"NOTICE_DAYS":           list(texts(set.NoticeDays)),
 		"DENIAL":                &set.Denial,
@@ -120,7 +120,7 @@ func (s *stack) variables(table awsdynamodb.TableV2, people signIn, m mailing, c
 		"MAIL_SUPPORT":          &set.MailSupport,
 		"COMPANY_NAME":          &set.CompanyName,
 		"SES_CONFIGURATION_SET": m.configurationSet,
-		"SEND_RATE":             number(set.SendRate),
+		"SEND_RATE":             jsii.String(strconv.FormatFloat(set.SendRate, 'f', -1, 64)),
 		"OIDC_ISSUER":           people.issuer,
 		"OIDC_CLIENT_ID":        people.clientID,
 		"OIDC_SCOPES":           &set.OIDCScopes,
@@ -144,12 +144,12 @@ func (s *stack) variables(table awsdynamodb.TableV2, people signIn, m mailing, c
 	return variables
 }
 
-// number writes a number; zero stands for the default.
-func number[N int | float64](n N) *string {
-	if n == 0 {
+// orDefault writes a number that may have been left out.
+func orDefault(n *int) *string {
+	if n == nil {
 		return jsii.String("")
 	}
-	return jsii.String(strconv.FormatFloat(float64(n), 'f', -1, 64))
+	return jsii.String(strconv.Itoa(*n))
 }
 
 func texts(numbers []int) []string {

@@ -29,9 +29,9 @@ type Settings struct {
 	// tokens live: secrets with another prefix are turned away.
 	TokenPrefix string `setting:"tokenPrefix"`
 	// MaxActiveTokens is how many active tokens one owner may have.
-	MaxActiveTokens int `setting:"maxActiveTokens"`
+	MaxActiveTokens *int `setting:"maxActiveTokens"`
 	// RetentionDays is how long a token stays listed past its expiry date.
-	RetentionDays int `setting:"retentionDays"`
+	RetentionDays *int `setting:"retentionDays"`
 	// Scopes that a token may carry. Empty: tokens carry none.
 	Scopes []string `setting:"scopes"`
 	// Denial is what a caller without a valid token gets: unauthorized (401) or

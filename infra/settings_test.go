@@ -51,7 +51,7 @@ func TestEveryBadSettingIsNamed(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for name := range bad {
-		if !strings.Contains("\n"+err.Error(), "\n"+name+": want ") {
+		if !strings.Contains("\n"+err.Error(), "\n"+name+": ") {
 			t.Errorf("nothing said of %s in:\n%v", name, err)
 		}
 	}
@@ -73,7 +73,13 @@ func TestBadSettings(t *testing.T) {
 		"foreign identity":       {map[string]any{"mailIdentity": "other.test"}, "mailIdentity: want mailFrom's address"},
 		"Cognito's own word":     {map[string]any{"cognitoDomainPrefix": "my-cognito"}, "cognitoDomainPrefix: want"},
 		"pool and issuer":        {map[string]any{"oidcIssuer": "https://id.acme.test", "cognitoDomainPrefix": "x"}, "cognitoDomainPrefix: want nothing"},
-		"scope with a quote":     {map[string]any{"scopes": `a"b`}, "scopes: want"},
+		"scope with a quote":     {map[string]any{"scopes": `a"b`}, "scopes: scope"},
+		"scope there twice":      {map[string]any{"scopes": "a,a"}, "scopes: scope \"a\" is there twice"},
+		"too many scopes":        {map[string]any{"scopes": "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u"}, "scopes: more than 20"},
+		"long scope":             {map[string]any{"scopes": strings.Repeat("a", 65)}, "scopes: scope"},
+		"notice day there twice": {map[string]any{"noticeDays": "7,7"}, "noticeDays: notice days: 7 is there twice"},
+		"nobody may issue":       {map[string]any{"maxActiveTokens": 0.0}, "maxActiveTokens: want 1 to 200"},
+		"no retention":           {map[string]any{"retentionDays": 0.0}, "retentionDays: want 1 or more"},
 		"retention of no number": {map[string]any{"logRetentionDays": 2.0}, "logRetentionDays: want 1, 3, 5"},
 	} {
 		set := map[string]any{"mailFrom": "tokens@acme.test"}
