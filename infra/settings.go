@@ -9,7 +9,7 @@ type Settings struct {
 	// that several deployments can live in one account.
 	StackName string `setting:"stackName" default:"Latchkey"`
 	// Architecture of the functions: arm64, because it costs a fifth less, or x86_64.
-	// Binaries of that kind must have been built (make build ARCH=amd64).
+	// cdk.json's "build" makes binaries of both kinds.
 	Architecture string `setting:"architecture" default:"arm64"`
 	// Removal says what becomes of the table and the user pool when the stack is
 	// deleted: retain, which also protects both from deletion, or destroy, for trials.
