@@ -21,6 +21,18 @@ type right struct {
 	keys []string
 	// attributes, if any, are all that the call may name.
 	attributes []string
+	// never makes it the opposite: no call may name any of the attributes on any of the keys.
+	never bool
+}
+
+// settled are attributes of a token that nobody changes once it is issued: with them any
+// secret could be made valid, for any owner and for ever.
+//
+// A right with never set can only take away. Where a transaction writes several items,
+// AWS does not say whether a condition sees the keys of one or of all of them, so all
+// that one call may write is one right.
+var settled = []string{
+	"allowed_ips", "created_at", "expires_at", "hint", "id", "name", "owner_id", "owner_key", "scopes", "secret_hash", "ttl",
 }
 
 // rights lists all that the functions may do, beside writing to their own logs.
@@ -45,6 +57,7 @@ var rights = map[string][]right{
 		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"TOKEN#*", "OWNER#*"}},
 		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
 		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*", "OWNER#*", "ORG#*"}},
+		{never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"}, attributes: settled},
 		{actions: []string{"dynamodb:PutItem"}, on: "table", keys: []string{"AUDIT#*"}},
 	},
 	"authorize": {
@@ -65,6 +78,11 @@ var rights = map[string][]right{
 		{actions: []string{"dynamodb:Query"}, on: "table", keys: []string{"ORG#*"}},
 		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
 		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"}},
+		// Nor may it bring back what was revoked.
+		{
+			never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"},
+			attributes: append([]string{"org_id", "revoked_at"}, settled...),
+		},
 		{actions: []string{"dynamodb:PutItem"}, on: "table", keys: []string{"AUDIT#*", "MAIL#*"}},
 		{actions: []string{"ses:SendEmail"}, on: "sender"},
 		{actions: []string{"ses:GetAccount"}, on: "account"},
@@ -73,6 +91,10 @@ var rights = map[string][]right{
 		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"MAIL#*", "TOKEN#*"}},
 		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
 		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"OWNER#*", "TOKEN#*"}},
+		{
+			never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"},
+			attributes: append([]string{"org_id"}, settled...),
+		},
 	},
 }
 
@@ -125,14 +147,18 @@ func statements(function string, targets map[string]target) []awsiam.PolicyState
 		when := map[string]any{}
 		maps.Copy(when, to.when)
 		// ForAllValues holds for a call without keys, too; of these actions none is.
+		effect, values := awsiam.Effect_ALLOW, "ForAllValues"
+		if r.never {
+			effect, values = awsiam.Effect_DENY, "ForAnyValue"
+		}
 		if len(r.keys) > 0 {
-			when["ForAllValues:StringLike"] = map[string]any{"dynamodb:LeadingKeys": r.keys}
+			when[values+":StringLike"] = map[string]any{"dynamodb:LeadingKeys": r.keys}
 		}
 		if len(r.attributes) > 0 {
-			when["ForAllValues:StringEquals"] = map[string]any{"dynamodb:Attributes": r.attributes}
+			when[values+":StringEquals"] = map[string]any{"dynamodb:Attributes": r.attributes}
 		}
 		written = append(written, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(r.actions...), Resources: &to.arns, Conditions: &when,
+			Effect: effect, Actions: jsii.Strings(r.actions...), Resources: &to.arns, Conditions: &when,
 		}))
 	}
 	return written

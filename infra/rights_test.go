@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -8,44 +10,25 @@ import (
 	"latchkey/internal/config"
 )
 
-// may is all that each role may do: action, resource and, where there is one, what
-// the condition lets pass. It repeats rights.go on purpose.
-var may = map[string][]string{
-	"issue": {
-		"dynamodb:GetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn OWNER#*|ORG#*",
-		"dynamodb:PutItem Table.Arn TOKEN#*|AUDIT#*",
-	},
-	"list": {
-		"dynamodb:Query Table.Arn/index/by_org ",
-		"dynamodb:Query Table.Arn/index/by_owner ",
-		"dynamodb:GetItem Table.Arn OWNER#*",
-		"dynamodb:BatchGetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn OWNER#*|ORG#*",
-	},
-	"get": {
-		"dynamodb:GetItem Table.Arn TOKEN#*|OWNER#*",
-		"dynamodb:BatchGetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn OWNER#*|ORG#*",
-	},
-	"revoke": {
-		"dynamodb:GetItem Table.Arn TOKEN#*|OWNER#*",
-		"dynamodb:BatchGetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn TOKEN#*|OWNER#*|ORG#*",
-		"dynamodb:PutItem Table.Arn AUDIT#*",
-	},
-	"authorize": {
-		"dynamodb:GetItem Table.Arn TOKEN#*",
-		"dynamodb:UpdateItem Table.Arn TOKEN#* only pk|sk|last_used_at",
-	},
-	"whoami":  {"dynamodb:GetItem Table.Arn TOKEN#*"},
-	"console": nil,
+// calls are what each function was seen to ask of AWS when all events were run: the call
+// with what it is on, and the attributes that an update names (internal/e2e, TestEvents).
+func calls(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../internal/e2e/testdata/calls.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen map[string]map[string][]string
+	if err := json.Unmarshal(text, &seen); err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+// beside are rights that are not for calls to the table: where mail comes from, and what
+// Lambda itself does when a run fails.
+var beside = map[string][]string{
 	"remind": {
-		"dynamodb:Query Table.Arn/index/due ",
-		"dynamodb:Query Table.Arn ORG#*",
-		"dynamodb:BatchGetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn TOKEN#*",
-		"dynamodb:PutItem Table.Arn AUDIT#*|MAIL#*",
 		"ses:SendEmail arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/* from tokens@example.com",
 		"ses:SendEmail arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/Mail from tokens@example.com",
 		"ses:GetAccount * ",
@@ -54,76 +37,161 @@ var may = map[string][]string{
 		"sqs:GetQueueUrl RemindFailures.Arn ",
 	},
 	"feedback": {
-		"dynamodb:GetItem Table.Arn MAIL#*|TOKEN#*",
-		"dynamodb:BatchGetItem Table.Arn OWNER#*",
-		"dynamodb:UpdateItem Table.Arn OWNER#*|TOKEN#*",
 		"sqs:SendMessage FeedbackDeadLetters.Arn ",
 		"sqs:GetQueueAttributes FeedbackDeadLetters.Arn ",
 		"sqs:GetQueueUrl FeedbackDeadLetters.Arn ",
 	},
 }
 
-// statementsOf are what policies attached to a role say, as may writes it.
-func (d *deployment) statementsOf(t *testing.T, role string) []string {
+// isTableCall tells calls to the table from others.
+func isTableCall(call string) bool { return strings.HasPrefix(call, "dynamodb:") }
+
+// statement is one call that a policy allows or denies, on one resource.
+type statement struct {
+	effect, call, resource string
+	keys                   []string // beginnings of partition keys
+	attributes             []string
+	rest                   string // other conditions
+}
+
+// statementsOf are what policies attached to a role say.
+func (d *deployment) statementsOf(t *testing.T, role string) []statement {
 	t.Helper()
-	var lines []string
+	var found []statement
 	for _, policy := range d.all("AWS::IAM::Policy") {
 		if !slices.Contains(items(policy.Properties["Roles"]), role) {
 			continue
 		}
-		for _, statement := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
-			if text(at(statement, "Effect")) != "Allow" {
-				t.Errorf("%s has a statement that is not Allow", role)
-			}
-			for _, action := range items(at(statement, "Action")) {
-				for _, resource := range items(at(statement, "Resource")) {
-					lines = append(lines, action+" "+resource+" "+conditionOf(statement))
+		for _, written := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
+			for _, action := range items(at(written, "Action")) {
+				for _, resource := range items(at(written, "Resource")) {
+					s := conditionOf(written)
+					s.call, s.resource = action, resource
+					found = append(found, s)
 				}
 			}
+		}
+	}
+	return found
+}
+
+// conditionOf is a statement's condition, and says so where it holds one that it does not know.
+func conditionOf(written any) statement {
+	s := statement{effect: text(at(written, "Effect"))}
+	condition, _ := at(written, "Condition").(map[string]any)
+	known := 0
+	values := func(operator, key string) []string {
+		found := at(condition, operator, key)
+		if found == nil {
+			return nil
+		}
+		known++
+		return items(found)
+	}
+	// What is allowed holds for all keys and attributes of a call, what is denied for any.
+	quantity := map[string]string{"Allow": "ForAllValues", "Deny": "ForAnyValue"}[s.effect]
+	s.keys = values(quantity+":StringLike", "dynamodb:LeadingKeys")
+	s.attributes = values(quantity+":StringEquals", "dynamodb:Attributes")
+	for word, key := range map[string]string{"from ": "ses:FromAddress", "via ": "kms:ViaService"} {
+		if found := values("StringEquals", key); found != nil {
+			s.rest += word + found[0]
+		}
+	}
+	if known != len(condition) {
+		s.rest += "and a condition that this test does not know"
+	}
+	return s
+}
+
+// allowed lists what statements allow: the call, the resource, and the key or another
+// condition.
+func allowed(statements []statement) []string {
+	var lines []string
+	for _, s := range statements {
+		if s.effect != "Allow" {
+			continue
+		}
+		if len(s.keys) == 0 {
+			lines = append(lines, s.call+" "+s.resource+" "+s.rest)
+		}
+		for _, key := range s.keys {
+			lines = append(lines, s.call+" "+s.resource+" "+key+s.rest)
 		}
 	}
 	return lines
 }
 
-func conditionOf(statement any) string {
-	condition, _ := at(statement, "Condition").(map[string]any)
-	var parts []string
-	if keys := at(condition, "ForAllValues:StringLike", "dynamodb:LeadingKeys"); keys != nil {
-		parts = append(parts, strings.Join(items(keys), "|"))
+// allows reports whether statements let a call on an item name these attributes.
+func allows(statements []statement, call, key string, attributes []string) bool {
+	may := false
+	for _, s := range statements {
+		if s.call != call || !slices.Contains(s.keys, key) {
+			continue
+		}
+		named := func(name string) bool { return slices.Contains(attributes, name) }
+		if s.effect == "Deny" && slices.ContainsFunc(s.attributes, named) {
+			return false
+		}
+		beyond := func(name string) bool { return s.attributes != nil && !slices.Contains(s.attributes, name) }
+		may = may || s.effect == "Allow" && !slices.ContainsFunc(attributes, beyond)
 	}
-	if attributes := at(condition, "ForAllValues:StringEquals", "dynamodb:Attributes"); attributes != nil {
-		parts = append(parts, "only "+strings.Join(items(attributes), "|"))
-	}
-	if from := at(condition, "StringEquals", "ses:FromAddress"); from != nil {
-		parts = append(parts, "from "+text(from))
-	}
-	if via := at(condition, "StringEquals", "kms:ViaService"); via != nil {
-		parts = append(parts, "via "+text(via))
-	}
-	if len(parts) != len(condition) {
-		parts = append(parts, "and a condition that this test does not know")
-	}
-	return strings.Join(parts, " ")
+	return may
 }
 
+// A role allows what its function was seen to call, and nothing else.
 func TestRolesMayDoWhatTheirFunctionsDoAndNoMore(t *testing.T) {
-	d := of(t, usual)
+	d, seen := of(t, usual), calls(t)
 	for _, function := range config.Functions() {
 		role := strings.TrimSuffix(text(d.function(t, function.Name)["Role"]), ".Arn")
 		logs := text(at(d.function(t, function.Name), "LoggingConfig", "LogGroup")) + ".Arn "
-		want := append(slices.Clone(may[function.Name]), "logs:CreateLogStream "+logs, "logs:PutLogEvents "+logs)
-		same(t, function.Name, d.statementsOf(t, role), want)
+		want := append(slices.Clone(beside[function.Name]), "logs:CreateLogStream "+logs, "logs:PutLogEvents "+logs)
+		statements := d.statementsOf(t, role)
+		for call, attributes := range seen[function.Name] {
+			operation, on, _ := strings.Cut(call, " ")
+			if !isTableCall(call) {
+				continue
+			}
+			if strings.HasSuffix(on, "#*") {
+				want = append(want, operation+" Table.Arn "+on)
+			} else {
+				want = append(want, operation+" Table.Arn/index/"+on+" ")
+			}
+			if operation == "dynamodb:UpdateItem" && !allows(statements, operation, on, attributes) {
+				t.Errorf("%s may not name %v in an update of %s", function.Name, attributes, on)
+			}
+		}
+		same(t, function.Name, allowed(statements), want)
 	}
 	for id, role := range d.all("AWS::IAM::Role") {
 		if role.Properties["ManagedPolicyArns"] != nil || role.Properties["Policies"] != nil {
-			t.Errorf("%s has rights that the table above does not show", bare(id))
+			t.Errorf("%s has rights that its policy does not show", bare(id))
+		}
+	}
+}
+
+// Only who issues a token can say what makes its secret valid.
+func TestOnlyIssueMakesTokensValid(t *testing.T) {
+	d := of(t, usual)
+	for _, function := range config.Functions() {
+		statements := d.statementsOf(t, strings.TrimSuffix(text(d.function(t, function.Name)["Role"]), ".Arn"))
+		for _, attribute := range append([]string{"secret_hash"}, settled...) {
+			if allows(statements, "dynamodb:UpdateItem", "TOKEN#*", []string{"pk", "sk", attribute}) {
+				t.Errorf("%s may change a token's %s", function.Name, attribute)
+			}
+		}
+		if may := allows(statements, "dynamodb:PutItem", "TOKEN#*", nil); may != (function.Name == "issue") {
+			t.Errorf("%s may write whole tokens: %t", function.Name, may)
+		}
+		unrevoke := allows(statements, "dynamodb:UpdateItem", "TOKEN#*", []string{"pk", "sk", "revoked_at"})
+		if unrevoke && function.Name != "revoke" && function.Name != "feedback" {
+			t.Errorf("%s may bring back a revoked token", function.Name)
 		}
 	}
 }
 
 func TestOnlyTheSchedulerMayStartTheReminder(t *testing.T) {
 	d := of(t, usual)
-	same(t, "scheduler", d.statementsOf(t, "SchedulerRoleForTargetf028b2"), []string{
+	same(t, "scheduler", allowed(d.statementsOf(t, "SchedulerRoleForTargetf028b2")), []string{
 		"lambda:InvokeFunction remind.Arn ", "lambda:InvokeFunction remind.Arn:* ", "sqs:SendMessage ScheduleDeadLetters.Arn ",
 	})
 	for _, permission := range d.all("AWS::Lambda::Permission") {
@@ -154,7 +222,7 @@ func TestNoRightIsWild(t *testing.T) {
 					// SES has no resource for the account's quota, nor DynamoDB for the list of
 					// streams; mail is bound by its sender; a function's versions are the function.
 					fine := slices.Equal(actions, []string{"ses:GetAccount"}) || slices.Equal(actions, []string{"dynamodb:ListStreams"}) ||
-						slices.Equal(actions, []string{"ses:SendEmail"}) && strings.HasSuffix(resource, ":identity/*") && conditionOf(statement) != "" ||
+						slices.Equal(actions, []string{"ses:SendEmail"}) && strings.HasSuffix(resource, ":identity/*") && conditionOf(statement).rest != "" ||
 						strings.HasSuffix(resource, "remind.Arn:*")
 					if strings.Contains(resource, "*") && !fine {
 						t.Errorf("%s: %v on %s", bare(id), actions, resource)
@@ -169,16 +237,16 @@ func TestOwnKeyIsUsedThroughDynamoDBOnly(t *testing.T) {
 	d := of(t, unusual)
 	for _, function := range config.Functions() {
 		var onKey int
-		for _, line := range d.statementsOf(t, strings.TrimSuffix(text(d.function(t, function.Name)["Role"]), ".Arn")) {
-			if !strings.HasPrefix(line, "kms:") {
+		for _, s := range d.statementsOf(t, strings.TrimSuffix(text(d.function(t, function.Name)["Role"]), ".Arn")) {
+			if !strings.HasPrefix(s.call, "kms:") {
 				continue
 			}
 			onKey++
-			if !strings.HasSuffix(line, " TableKey.Arn via dynamodb.AWS::Region.AWS::URLSuffix") {
-				t.Errorf("%s: %s", function.Name, line)
+			if s.resource != "TableKey.Arn" || s.rest != "via dynamodb.AWS::Region.AWS::URLSuffix" {
+				t.Errorf("%s: %+v", function.Name, s)
 			}
 		}
-		if usesTable := len(may[function.Name]) > 0; usesTable != (onKey > 0) {
+		if usesTable := len(calls(t)[function.Name]) > 0; usesTable != (onKey > 0) {
 			t.Errorf("%s: %d rights on the table's key", function.Name, onKey)
 		}
 	}

@@ -69,15 +69,15 @@ type claimItem struct {
 }
 
 // Claim reserves a due token for a run and returns it as it is now. It returns false
-// if the token was revoked, has been told since, is gone, or is another run's. A run can
-// claim what it has claimed already: when the first answer was lost, the SDK asks again.
+// if the token was revoked, which takes it out of the queue, has been told since, is gone,
+// or is another run's. A run can claim what it has claimed already: when the first answer
+// was lost, the SDK asks again.
 func (s *Store) Claim(ctx context.Context, d token.DueNotice, c token.Claim, now time.Time) (token.Claimed, bool, error) {
 	claim := expression.Name(attrClaim)
 	e, err := expression.NewBuilder().
 		WithUpdate(expression.Set(claim, expression.Value(claimItem{c.Run, c.Until.Unix()}))).
 		WithCondition(expression.Name(attrDueKey).Equal(expression.Value(d.On.String()+"#"+string(d.ID))).
 			And(expression.Name(attrDueShard).AttributeExists(),
-				expression.Name(attrRevokedAt).AttributeNotExists(),
 				claim.AttributeNotExists().Or(ownedBy(c.Run), expression.Name(attrClaim+".until").LessThan(expression.Value(now.Unix()))))).
 		Build()
 	if err != nil {

@@ -50,7 +50,10 @@ type table struct {
 	now    time.Time
 }
 
-func newTable(t *testing.T) table { return newTableAt(t, endpoint) }
+func newTable(t *testing.T) table {
+	t.Helper()
+	return newTableAt(t, endpoint)
+}
 
 func newTableAt(t *testing.T, endpoint string) table {
 	t.Helper()

@@ -3,14 +3,12 @@ package e2e_test
 import (
 	"hash/crc32"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"latchkey/internal/local"
+	"latchkey/internal/local/faulty"
 )
 
 // malformed are credentials that cannot be a secret of this service, made of one that is.
@@ -60,24 +58,31 @@ func TestDeployedMalformedCredentials(t *testing.T) {
 
 // A malformed credential costs no read, so garbage cannot run up a bill.
 func TestMalformedCredentialsCostNoDynamoDBCall(t *testing.T) {
-	counter := countingProxy(t, servers.dynamoDB.Endpoint())
-	s := newSite(t, func(c *local.Config) { c.DynamoDBEndpoint = counter.URL })
+	proxy := faulty.NewProxy(t, servers.dynamoDB.Endpoint())
+	var calls atomic.Int64
+	proxy.Watch(func(faulty.Call) { calls.Add(1) })
+	during := func(f func()) int64 {
+		calls.Store(0)
+		f()
+		return calls.Load()
+	}
+	s := newSite(t, func(c *local.Config) { c.DynamoDBEndpoint = proxy.URL })
 	k, secret := s.as(t, "bob").issue("Counted", 30)
 
-	if calls := counter.during(func() { s.with(t, secret).get("/v1/whoami").is(http.StatusOK) }); calls == 0 {
+	if calls := during(func() { s.with(t, secret).get("/v1/whoami").is(http.StatusOK) }); calls == 0 {
 		t.Fatal("a good secret was let in without a call: nothing is counted")
 	}
 	forged := forge(k.ID)
-	if calls := counter.during(func() { s.with(t, forged).get("/v1/whoami").is(http.StatusUnauthorized) }); calls != 1 {
+	if calls := during(func() { s.with(t, forged).get("/v1/whoami").is(http.StatusUnauthorized) }); calls != 1 {
 		t.Errorf("a well-formed secret that was never issued cost %d calls, want 1", calls)
 	}
 	for name, authorization := range malformed(secret) {
-		calls := counter.during(func() { s.presenting(t, authorization...).get("/v1/whoami").is(http.StatusUnauthorized) })
+		calls := during(func() { s.presenting(t, authorization...).get("/v1/whoami").is(http.StatusUnauthorized) })
 		if calls != 0 {
 			t.Errorf("%s cost %d calls", name, calls)
 		}
 	}
-	if calls := counter.during(func() { s.presenting(t).get("/v1/whoami").is(http.StatusUnauthorized) }); calls != 0 {
+	if calls := during(func() { s.presenting(t).get("/v1/whoami").is(http.StatusUnauthorized) }); calls != 0 {
 		t.Errorf("no credential cost %d calls", calls)
 	}
 }
@@ -94,34 +99,4 @@ func forge(id string) string {
 		sum /= 62
 	}
 	return body + string(tail)
-}
-
-// counter is a server that counts requests and passes them on.
-type counter struct {
-	*httptest.Server
-	calls atomic.Int64
-}
-
-func countingProxy(t *testing.T, endpoint string) *counter {
-	t.Helper()
-	target, err := url.Parse(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &counter{}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		c.calls.Add(1)
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
-	}}
-	c.Server = httptest.NewServer(proxy)
-	t.Cleanup(c.Close)
-	return c
-}
-
-// during counts the calls while f runs.
-func (c *counter) during(f func()) int64 {
-	before := c.calls.Load()
-	f()
-	return c.calls.Load() - before
 }
