@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -12,7 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// alarm goes off when a metric is beyond a threshold in all of the last periods. Its
+// alarm goes off when a metric is beyond a threshold in so many of the last periods. Its
 // name is that of its playbook in infra/playbooks.
 type alarm struct {
 	name    string
@@ -21,6 +23,7 @@ type alarm struct {
 	is      awscloudwatch.ComparisonOperator
 	than    float64
 	periods float64
+	in      float64                        // how many of the periods; 0: all
 	silence awscloudwatch.TreatMissingData // what it means that there are no data
 }
 
@@ -40,21 +43,22 @@ func (s *stack) newAlarms(gateway awsapigatewayv2.HttpApi, table awsdynamodb.Tab
 	m := s.newMetrics(gateway, table)
 	tell := s.alarmTopics()
 	for _, a := range append([]alarm{
-		{"remind-no-success", "No run of the reminder has succeeded for 26 hours.", m.runs(hour()), below, 1, 26, silenceIsBad},
-		{"remind-overdue", "A notice has been due for more than a day.", m.overdue(minutes(15)), above, 24, 1, silenceIsFine},
-		{"remind-failed", "Notices have failed to go out for an hour.", m.failed(minutes(15)), above, 0, 4, silenceIsFine},
-		{"remind-given-up", "Somebody could not be told that a token expires, and will not be.", m.givenUp(minutes(15)), above, 0, 1, silenceIsFine},
-		{"authorizer-errors", "Tokens could not be checked, so callers get 5xx.", m.authorizerErrors(minutes(5)), atLeast, 5, 1, silenceIsFine},
-		{"api-5xx", "The API answers with 5xx.", m.serverErrors(minutes(5)), atLeast, 5, 2, silenceIsFine},
-		{"table-throttles", "DynamoDB turns requests away.", m.throttles(minutes(5)), above, 0, 3, silenceIsFine},
-		{"mail-bounces", "One in twenty e-mails of this account bounces; at one in ten SES may stop sending.", m.bounceRate(hour()), atLeast, 0.05, 1, silenceIsNoNews},
-		{"mail-complaints", "One in a thousand e-mails of this account is reported as spam; at five SES may stop sending.", m.complaintRate(hour()), atLeast, 0.001, 1, silenceIsNoNews},
+		{"remind-no-success", "No run of the reminder has succeeded for 26 hours.", orZero(m.runs)(hour()), below, 1, 26, 0, silenceIsBad},
+		{"remind-overdue", "A notice has been due for more than a day.", m.overdue(minutes(15)), above, 24, 1, 0, silenceIsFine},
+		// What failed waits for its next try, so not every run has a failure.
+		{"remind-failed", "Notices have failed to go out twice within two hours.", m.failed(minutes(15)), above, 0, 8, 2, silenceIsFine},
+		{"remind-given-up", "Somebody could not be told that a token expires, and will not be.", m.givenUp(minutes(15)), above, 0, 1, 0, silenceIsFine},
+		{"authorizer-errors", "Tokens could not be checked, so callers get 5xx.", m.authorizerErrors(minutes(5)), atLeast, 5, 1, 0, silenceIsFine},
+		{"api-5xx", "The API answers with 5xx.", m.serverErrors(minutes(5)), atLeast, 5, 2, 0, silenceIsFine},
+		{"table-throttles", "DynamoDB turns requests away.", m.throttles(minutes(5)), above, 0, 3, 0, silenceIsFine},
+		{"mail-bounces", "One in twenty e-mails of this account bounces; at one in ten SES may stop sending.", m.bounceRate(hour()), atLeast, 0.05, 1, 0, silenceIsNoNews},
+		{"mail-complaints", "One in a thousand e-mails of this account is reported as spam; at five SES may stop sending.", m.complaintRate(hour()), atLeast, 0.001, 1, 0, silenceIsNoNews},
 	}, s.deadLetterAlarms()...) {
 		made := awscloudwatch.NewAlarm(s.scope, jsii.String(pascal(a.name)+"Alarm"), &awscloudwatch.AlarmProps{
 			AlarmName:        jsii.String(s.settings.StackName + "-" + a.name),
 			AlarmDescription: jsii.String(a.says + " Playbook: infra/playbooks/" + a.name + ".md"),
 			Metric:           a.metric, ComparisonOperator: a.is, Threshold: &a.than,
-			EvaluationPeriods: &a.periods, TreatMissingData: a.silence,
+			EvaluationPeriods: &a.periods, DatapointsToAlarm: jsii.Number(cmp.Or(a.in, a.periods)), TreatMissingData: a.silence,
 		})
 		for _, topic := range tell {
 			made.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
@@ -77,7 +81,7 @@ func (s *stack) deadLetterAlarms() []alarm {
 		waiting := s.queues[q.name].MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{
 			Statistic: jsii.String("Maximum"), Period: minutes(5),
 		})
-		alarms = append(alarms, alarm{q.name, q.says, waiting, above, 0, 1, silenceIsFine})
+		alarms = append(alarms, alarm{q.name, q.says, waiting, above, 0, 1, 0, silenceIsFine})
 	}
 	return alarms
 }

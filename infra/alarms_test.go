@@ -55,23 +55,23 @@ func TestEveryAlarmHasItsPlaybook(t *testing.T) {
 
 func TestAlarms(t *testing.T) {
 	type limits struct {
-		statistic, comparison, silence string
-		threshold, periods, seconds    float64
+		statistic, comparison, silence  string
+		threshold, periods, in, seconds float64
 	}
 	want := map[string]limits{
-		"remind-no-success":     {"Sum", "LessThanThreshold", "breaching", 1, 26, 3600},
-		"remind-overdue":        {"Maximum", "GreaterThanThreshold", "notBreaching", 24, 1, 900},
-		"remind-failed":         {"Sum", "GreaterThanThreshold", "notBreaching", 0, 4, 900},
-		"remind-given-up":       {"Sum", "GreaterThanThreshold", "notBreaching", 0, 1, 900},
-		"authorizer-errors":     {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 1, 300},
-		"api-5xx":               {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 2, 300},
-		"mail-bounces":          {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.05, 1, 3600},
-		"mail-complaints":       {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.001, 1, 3600},
-		"schedule-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
-		"remind-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
-		"feedback-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
-		"events-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 300},
-		"table-throttles":       {"", "GreaterThanThreshold", "notBreaching", 0, 3, 0},
+		"remind-no-success":     {"", "LessThanThreshold", "breaching", 1, 26, 26, 0},
+		"remind-overdue":        {"Maximum", "GreaterThanThreshold", "notBreaching", 24, 1, 1, 900},
+		"remind-failed":         {"Sum", "GreaterThanThreshold", "notBreaching", 0, 8, 2, 900},
+		"remind-given-up":       {"Sum", "GreaterThanThreshold", "notBreaching", 0, 1, 1, 900},
+		"authorizer-errors":     {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 1, 1, 300},
+		"api-5xx":               {"Sum", "GreaterThanOrEqualToThreshold", "notBreaching", 5, 2, 2, 300},
+		"mail-bounces":          {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.05, 1, 1, 3600},
+		"mail-complaints":       {"Average", "GreaterThanOrEqualToThreshold", "ignore", 0.001, 1, 1, 3600},
+		"schedule-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 1, 300},
+		"remind-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 1, 300},
+		"feedback-dead-letters": {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 1, 300},
+		"events-dead-letters":   {"Maximum", "GreaterThanThreshold", "notBreaching", 0, 1, 1, 300},
+		"table-throttles":       {"", "GreaterThanThreshold", "notBreaching", 0, 3, 3, 0},
 	}
 	for _, made := range of(t, usual).all("AWS::CloudWatch::Alarm") {
 		p := made.Properties
@@ -82,10 +82,16 @@ func TestAlarms(t *testing.T) {
 		}
 		got := limits{
 			text(p["Statistic"]), text(p["ComparisonOperator"]), text(p["TreatMissingData"]),
-			number("Threshold"), number("EvaluationPeriods"), number("Period"),
+			number("Threshold"), number("EvaluationPeriods"), number("DatapointsToAlarm"), number("Period"),
 		}
 		if got != want[name] {
 			t.Errorf("%s:\n got  %v\n want %v", name, got, want[name])
+		}
+		// An alarm on an expression has its period with the metrics in it.
+		for _, m := range listOf(p["Metrics"]) {
+			if stat := at(m, "MetricStat"); name == "remind-no-success" && stat != nil && at(stat, "Period") != 3600.0 {
+				t.Errorf("%s counts by %v", name, at(stat, "Period"))
+			}
 		}
 		if p["AlarmActions"] != nil {
 			t.Errorf("%s tells somebody nobody named", name)

@@ -125,7 +125,11 @@ func (s Settings) checkMail(c *checks) {
 		"a domain in ASCII (Punycode, xn--…): it is compared with what SES has verified")
 	c.that(s.MailReplyTo == "" || isAddress(s.MailReplyTo), "mailReplyTo", "an e-mail address")
 	c.that(!strings.ContainsFunc(s.CompanyName, unicode.IsControl), "companyName", "a single line")
-	c.that(!strings.ContainsFunc(s.MailSupport, unicode.IsControl), "mailSupport", "a single line")
+	for setting, text := range map[string]string{
+		"mailIntro": s.MailIntro, "mailReplace": s.MailReplace, "mailSupport": s.MailSupport, "mailFooter": s.MailFooter,
+	} {
+		c.that(!strings.ContainsFunc(text, unicode.IsControl), setting, "a single line")
+	}
 	c.that(s.MailColor == "" || color.MatchString(s.MailColor), "mailColor", "#rrggbb")
 	c.that(s.MailIdentity == "" || s.MailIdentity == s.sender() || isUnder(s.domain(), s.MailIdentity), "mailIdentity",
 		"mailFrom's address or a domain that it is under")

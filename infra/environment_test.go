@@ -54,7 +54,8 @@ func TestSettingsReachTheFunctions(t *testing.T) {
 		"authorize": {"TABLE_NAME": "Table", "TOKEN_PREFIX": "acme", "DENIAL": "forbidden"},
 		"remind": {
 			"CONSOLE_URL": "https://tokens.example.test/", "MAIL_FROM": "tokens@mail.acme.test", "MAIL_REPLY_TO": "help@acme.test",
-			"MAIL_COLOR": "#123abc", "MAIL_SUPPORT": "Ask the help desk.", "COMPANY_NAME": "Acme", "NOTICE_DAYS": "30,1,0",
+			"MAIL_COLOR": "#123abc", "MAIL_SUPPORT": "Ask the help desk.",
+			"MAIL_INTRO": "Dear customer,", "MAIL_REPLACE": "Run acme keys renew.", "MAIL_FOOTER": "Acme Inc, Springfield.", "COMPANY_NAME": "Acme", "NOTICE_DAYS": "30,1,0",
 			"SES_CONFIGURATION_SET": "Mail", "SEND_RATE": "2.5",
 		},
 		"console": {

@@ -62,6 +62,18 @@ func (s *stack) fromLogs(function, name string, pattern awslogs.IFilterPattern, 
 	}
 }
 
+// orZero is a metric whose periods without data count as 0. CloudWatch would look for data
+// further back, and notice late that none have come.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+func orZero(m metric) metric {
+	return func(period awscdk.Duration) awscloudwatch.IMetric {
+		return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+			Expression: jsii.String("FILL(counted, 0)"), Period: period,
+			UsingMetrics: &map[string]awscloudwatch.IMetric{"counted": m(period)},
+		})
+	}
+}
+
 // throttles counts reads and writes that the table turned away. Those of its indexes
 // show in the table's writes.
 func throttles(table awsdynamodb.TableV2) metric {

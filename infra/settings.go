@@ -96,8 +96,15 @@ type Settings struct {
 	MailReplyTo string `setting:"mailReplyTo"`
 	// MailColor of headings and buttons in the notices, #rrggbb.
 	MailColor string `setting:"mailColor"`
-	// MailSupport is a sentence in the notices on where to get help. Empty: none.
+	// MailIntro is a text of the company's in the notices, before the tokens. Empty: none.
+	// This and the next three are a line each.
+	MailIntro string `setting:"mailIntro"`
+	// MailReplace says how to replace a token, instead of the steps on the page.
+	MailReplace string `setting:"mailReplace"`
+	// MailSupport says where to get help. Empty: nothing.
 	MailSupport string `setting:"mailSupport"`
+	// MailFooter ends the notices, instead of why somebody gets them.
+	MailFooter string `setting:"mailFooter"`
 	// NoticeDays are the days before the expiry date on which its owner hears of it.
 	NoticeDays []int `setting:"noticeDays"`
 	// SendRate is how many e-mails a second are sent. 0: as many as SES grants.

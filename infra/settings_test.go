@@ -44,6 +44,7 @@ func TestEveryBadSettingIsNamed(t *testing.T) {
 		"authorizerCacheSeconds": 3601.0, "consoleUrl": "http://acme.test", "oidcIssuer": "acme", "oidcToken": "refresh",
 		"oidcLogoutUrl": "https://acme.test/?x", "connectOrigins": []any{"https://acme.test/path"},
 		"mailFrom": "Acme", "mailReplyTo": "help", "mailColor": "blue", "companyName": "Acme\nInc", "mailSupport": "a\nb",
+		"mailIntro": "a\nb", "mailReplace": "a\nb", "mailFooter": "a\nb",
 		"noticeDays": []any{-1.0}, "sendRate": -1.0,
 	}
 	_, err := parseSettings(map[string]any{"latchkey": bad})

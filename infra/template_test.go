@@ -63,6 +63,7 @@ var (
 			"claimOrganization": "org", "claimRoles": "roles", "claimEmail": "mail", "trustEmail": true,
 			"companyName": "Acme", "mailFrom": "tokens@mail.acme.test", "mailIdentity": "acme.test",
 			"mailReplyTo": "help@acme.test", "mailColor": "#123abc", "mailSupport": "Ask the help desk.",
+			"mailIntro": "Dear customer,", "mailReplace": "Run acme keys renew.", "mailFooter": "Acme Inc, Springfield.",
 			"noticeDays": []any{30.0, 1.0, 0.0}, "sendRate": 2.5,
 			"alarmEmail": "ops@acme.test", "alarmTopicArn": "arn:aws:sns:eu-west-1:111122223333:on-call",
 		})

@@ -32,7 +32,8 @@ func build(
 		return nil, err
 	}
 	composer, err := reminder.NewComposer(reminder.Style{
-		Company: c.Company, ConsoleURL: c.ConsoleURL, Color: c.Color, Support: c.Support,
+		Company: c.Company, ConsoleURL: c.ConsoleURL, Color: c.Color,
+		Intro: c.Intro, Replace: c.Replace, Support: c.Support, Closing: c.Footer,
 	})
 	if err != nil {
 		return nil, err

@@ -116,8 +116,13 @@ type Remind struct {
 	Company string `env:"COMPANY_NAME" envDefault:"Latchkey"`
 	// Color of headings and buttons in the e-mails, #rrggbb.
 	Color string `env:"MAIL_COLOR" envDefault:"#1d4ed8"`
-	// Support is a sentence in the e-mails on where to get help. Empty: none.
+	// Intro, Replace, Support and Footer are texts of the company's in the e-mails, a line
+	// each: before the tokens; how to replace one, instead of the steps; where to get help;
+	// and the last sentence. Empty: none, the steps, none, why somebody gets the e-mail.
+	Intro   string `env:"MAIL_INTRO"`
+	Replace string `env:"MAIL_REPLACE"`
 	Support string `env:"MAIL_SUPPORT"`
+	Footer  string `env:"MAIL_FOOTER"`
 	// ConfigurationSet is the SES configuration set to send with. Empty: none.
 	ConfigurationSet string `env:"SES_CONFIGURATION_SET"`
 	// SendRate is how many e-mails a second are sent. 0: what SES grants (GetAccount).

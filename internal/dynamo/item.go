@@ -140,7 +140,7 @@ func newTokenItem(t token.NewToken) (map[string]types.AttributeValue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding token %s: %w", t.ID, err)
 	}
-	if t.HasNotice {
+	if t.NoticeOn != 0 {
 		item[attrDueShard] = dueShard(t.ID)
 		item[attrDueKey] = dueKey(t.NoticeOn, t.ID)
 	}

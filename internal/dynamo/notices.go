@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -23,7 +24,8 @@ import (
 const MaxMarks = 49
 
 // Due returns a shard's entries with a notice date up to today, oldest first, at most
-// limit. Its cost follows what is due, not how many tokens there are.
+// limit. Its cost follows what is due, not how many tokens there are. An error comes with
+// what could be read.
 func (s *Store) Due(ctx context.Context, shard int, today token.Date, limit int) ([]token.DueNotice, error) {
 	e, err := expression.NewBuilder().WithKeyCondition(
 		expression.Key(attrDueShard).Equal(expression.Value(shard)).
@@ -37,29 +39,48 @@ func (s *Store) Due(ctx context.Context, shard int, today token.Date, limit int)
 		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
 	})
 	var due []token.DueNotice
+	var unread error
 	for pages.HasMorePages() && len(due) < limit {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("querying what is due: %w", err)
+			unread = errors.Join(unread, fmt.Errorf("querying what is due: %w", err))
+			break
 		}
 		for _, item := range page.Items {
-			var i struct {
-				ID           string `dynamodbav:"id"`
-				Organization string `dynamodbav:"org_id"`
-				Owner        string `dynamodbav:"owner_id"`
-				DueKey       string `dynamodbav:"due_key"`
-			}
-			if err := attributevalue.UnmarshalMap(item, &i); err != nil {
-				return nil, fmt.Errorf("decoding what is due: %w", err)
-			}
-			on, err := token.ParseDate(i.DueKey[:min(len(time.DateOnly), len(i.DueKey))])
+			d, err := decodeDue(item)
 			if err != nil {
-				return nil, fmt.Errorf("decoding when token %s is due: %w", i.ID, err)
+				unread = errors.Join(unread, err)
+				continue
 			}
-			due = append(due, token.DueNotice{ID: token.ID(i.ID), Organization: i.Organization, Owner: i.Owner, On: on})
+			due = append(due, d)
 		}
 	}
-	return due[:min(limit, len(due))], nil
+	return due[:min(limit, len(due))], unread
+}
+
+func decodeDue(item map[string]types.AttributeValue) (token.DueNotice, error) {
+	var i struct {
+		ID           string    `dynamodbav:"id"`
+		Organization string    `dynamodbav:"org_id"`
+		Owner        string    `dynamodbav:"owner_id"`
+		DueKey       string    `dynamodbav:"due_key"`
+		FailingSince int64     `dynamodbav:"failing_since"`
+		Claim        claimItem `dynamodbav:"claim"`
+	}
+	if err := attributevalue.UnmarshalMap(item, &i); err != nil {
+		return token.DueNotice{}, fmt.Errorf("decoding what is due: %w", err)
+	}
+	on, err := token.ParseDate(i.DueKey[:min(len(time.DateOnly), len(i.DueKey))])
+	if err != nil {
+		return token.DueNotice{}, fmt.Errorf("decoding when token %s is due: %w", i.ID, err)
+	}
+	d := token.DueNotice{
+		ID: token.ID(i.ID), Organization: i.Organization, Owner: i.Owner, On: on, Failing: i.FailingSince != 0,
+	}
+	if i.Claim.Until != 0 {
+		d.HeldUntil = moment(i.Claim.Until)
+	}
+	return d, nil
 }
 
 // claimItem is a claim as the table holds it.
@@ -106,8 +127,9 @@ func (s *Store) Claim(ctx context.Context, d token.DueNotice, c token.Claim, now
 }
 
 // Mark records in one transaction what became of the tokens of one run's claims: all
-// of it or nothing. A token that another run has claimed since makes it fail. If its
-// answer is lost, the same call again within ten minutes finds out that it was recorded.
+// of it or nothing. A token that another run has claimed since makes it fail, with
+// [token.ErrClaimLost] if it is the only one. If its answer is lost, the same call again
+// within ten minutes finds out that it was recorded.
 func (s *Store) Mark(ctx context.Context, run string, mail *token.SentMail, marks []token.Mark) error {
 	items := make([]types.TransactWriteItem, 0, 2*len(marks)+1)
 	for _, m := range marks {
@@ -133,10 +155,17 @@ func (s *Store) Mark(ctx context.Context, run string, mail *token.SentMail, mark
 	}
 	once := requestToken(run, mail, marks)
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: &once}
-	if _, err := s.client.TransactWriteItems(ctx, in); err != nil {
+	_, err := s.client.TransactWriteItems(ctx, in)
+	switch {
+	case err == nil:
+		return nil
+	case conditionFailed(err, 0) && len(marks) == 0: // the e-mail is known already
+		return nil
+	case conditionFailed(err, 0) && len(marks) == 1:
+		return fmt.Errorf("marking token %s: %w", marks[0].ID, token.ErrClaimLost)
+	default:
 		return fmt.Errorf("marking %d tokens: %w", len(marks), err)
 	}
-	return nil
 }
 
 // requestToken names a call of Mark by its content. DynamoDB does what has the same name
@@ -286,14 +315,16 @@ func (s *Store) MarkUndeliverable(ctx context.Context, o token.Owner) error {
 }
 
 // Requeue makes a token due again on a date, because the notice that was sent did not
-// arrive. A revoked token, and one that is claimed, stays as it is; false says so.
+// arrive, and takes back that it was. A revoked token, and one that is claimed, stays as
+// it is; false says so.
 func (s *Store) Requeue(ctx context.Context, id token.ID, messageID string, days int, on token.Date) (bool, error) {
-	told := expression.Name(attrNotices + "." + strconv.Itoa(days) + ".message_id").Equal(expression.Value(messageID))
+	notice := attrNotices + "." + strconv.Itoa(days)
 	requeued, err := s.writeIf(ctx,
-		told.And(expression.Name(attrRevokedAt).AttributeNotExists(), expression.Name(attrClaim).AttributeNotExists()),
+		expression.Name(notice+".message_id").Equal(expression.Value(messageID)).And(expression.Name(attrRevokedAt).AttributeNotExists(), expression.Name(attrClaim).AttributeNotExists()),
 		tokenKey(id),
 		expression.Set(expression.Name(attrDueShard), expression.Value(shardOf(id))).
-			Set(expression.Name(attrDueKey), expression.Value(on.String()+"#"+string(id))))
+			Set(expression.Name(attrDueKey), expression.Value(on.String()+"#"+string(id))).
+			Remove(expression.Name(notice)))
 	if err != nil {
 		return false, fmt.Errorf("requeueing token %s: %w", id, err)
 	}

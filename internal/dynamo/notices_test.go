@@ -37,7 +37,7 @@ func TestQueueHoldsWhatIsDue(t *testing.T) {
 	today := token.DateOf(tb.now)
 	n := tb.issue(t, tb.newToken(t, 30)) // first notice tomorrow
 	without := tb.newToken(t, 30)
-	without.HasNotice = false
+	without.NoticeOn = 0
 	tb.issue(t, without)
 
 	if got := tb.due(t, today); len(got) != 0 {

@@ -66,7 +66,9 @@ func Schema() TableSchema {
 		Indexes: []Index{
 			{IndexByOrganization, Attribute{attrOrganization, String}, Attribute{attrID, String}, listed(attrOrganization)},
 			{IndexByOwner, Attribute{attrOwnerKey, String}, Attribute{attrID, String}, listed("")},
-			{IndexDue, Attribute{attrDueShard, Number}, Attribute{attrDueKey, String}, []string{attrID, attrOrganization, attrOwner}},
+			{IndexDue, Attribute{attrDueShard, Number}, Attribute{attrDueKey, String}, []string{
+				attrID, attrOrganization, attrOwner, attrFailingSince, attrClaim,
+			}},
 		},
 	}
 }

@@ -92,7 +92,7 @@ func (tb table) newToken(t *testing.T, days int) token.NewToken {
 			ID: id, Organization: bob.Organization, Owner: bob.ID, Name: "Nightly export", Hint: "lk_…AAAA_…bbbb",
 			Scopes: []string{"read"}, CreatedAt: tb.now, ExpiresOn: today + token.Date(days),
 		},
-		Hash: token.Hash{1, 2, 3}, NoticeOn: today + 1, HasNotice: true, DeleteAt: (today + token.Date(days) + 90).Start(),
+		Hash: token.Hash{1, 2, 3}, NoticeOn: today + 1, DeleteAt: (today + token.Date(days) + 90).Start(),
 		Owner: bob, MaxActive: 50,
 		Audit: token.Audit{
 			ID: newID(t, tb.now), Organization: bob.Organization, At: tb.now, Action: token.ActionIssued,

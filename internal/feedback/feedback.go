@@ -1,6 +1,7 @@
 // Package feedback hears from SES what became of notices after SES had accepted them.
 // Mail that bounced for good marks its owner as out of reach and makes the notice due
-// again, so that the reminder tells the organization's admins instead.
+// again, so that the reminder tells the organization's admins instead. Mail that bounced
+// for the time being is sent to its owner again.
 //
 // Trust: who can put a bounce event on the bus can have an owner's notices go to the
 // organization's admins, and nowhere else.
@@ -70,22 +71,27 @@ type recipient struct {
 // weeks later, when the record may be gone.
 const kept = 24 * time.Hour
 
+// retryFor is how many days past its date a notice is sent again after temporary bounces.
+const retryFor = 7
+
 // Result is what an event led to.
 type Result struct {
 	Undeliverable int `json:"undeliverable"` // people marked as out of reach
 	Requeued      int `json:"requeued"`      // tokens whose notice is due again
 }
 
-// Handle takes one event. Temporary bounces lead to nothing: SES has tried for hours,
-// and the next notice may well arrive. An e-mail that is not known (yet) is an error,
-// so that Lambda tries again: the bounce may have overtaken the record of the sending.
+// Handle takes one event. After a temporary bounce, for which SES has tried for hours,
+// the address may still be good: its notice is due again, for [retryFor] at most. An
+// e-mail that is not known (yet) is an error, so that Lambda tries again: the bounce may
+// have overtaken the record of the sending.
 func (h *Handler) Handle(ctx context.Context, e events.CloudWatchEvent) (Result, error) {
 	var d detail
 	if err := json.Unmarshal(e.Detail, &d); err != nil || d.Mail.MessageID == "" {
 		return Result{}, errors.New("reading the event: not an SES event")
 	}
 	var gone []recipient
-	bounced := d.EventType == "Bounce" && d.Bounce.Type == "Permanent"
+	bounced := d.EventType == "Bounce"
+	temporary := bounced && d.Bounce.Type != "Permanent"
 	switch {
 	case bounced:
 		gone = d.Bounce.Recipients
@@ -106,8 +112,11 @@ func (h *Handler) Handle(ctx context.Context, e events.CloudWatchEvent) (Result,
 	var result Result
 	var others []token.Owner
 	for _, o := range mail.Recipients {
-		if !contains(gone, o.Email) {
+		switch {
+		case !contains(gone, o.Email):
 			others = append(others, o)
+			continue
+		case temporary:
 			continue
 		}
 		if err := h.store.MarkUndeliverable(ctx, o); err != nil {
@@ -119,9 +128,9 @@ func (h *Handler) Handle(ctx context.Context, e events.CloudWatchEvent) (Result,
 	if err != nil {
 		return result, err
 	}
-	if bounced && result.Undeliverable > 0 && !reached {
+	if bounced && len(others) < len(mail.Recipients) && !reached {
 		for _, id := range mail.Tokens {
-			requeued, err := h.requeue(ctx, id, mail.MessageID)
+			requeued, err := h.requeue(ctx, id, mail.MessageID, temporary)
 			if err != nil {
 				return result, err
 			}
@@ -158,8 +167,9 @@ func (h *Handler) anyReachable(ctx context.Context, people []token.Owner) (bool,
 	return false, nil
 }
 
-// requeue makes the notice that was in an e-mail due again.
-func (h *Handler) requeue(ctx context.Context, id token.ID, messageID string) (bool, error) {
+// requeue makes the notice that was in an e-mail due again. After a temporary bounce it
+// does not go on for ever.
+func (h *Handler) requeue(ctx context.Context, id token.ID, messageID string, temporary bool) (bool, error) {
 	t, err := h.store.Token(ctx, id)
 	if errors.Is(err, token.ErrNotFound) {
 		return false, nil
@@ -167,10 +177,15 @@ func (h *Handler) requeue(ctx context.Context, id token.ID, messageID string) (b
 	if err != nil {
 		return false, fmt.Errorf("reading token %s: %w", id, err)
 	}
+	today := token.DateOf(h.now())
 	for _, n := range t.Notices {
-		if n.MessageID == messageID {
-			return h.store.Requeue(ctx, id, messageID, n.DaysBefore, token.DateOf(h.now()))
+		if n.MessageID != messageID {
+			continue
 		}
+		if temporary && today-(t.ExpiresOn-token.Date(n.DaysBefore)) >= retryFor {
+			return false, nil
+		}
+		return h.store.Requeue(ctx, id, messageID, n.DaysBefore, today)
 	}
 	return false, nil
 }

@@ -95,7 +95,7 @@ func newStore(to ...token.Owner) *store {
 	return &store{
 		mail: token.SentMail{MessageID: messageID, Recipients: to, Tokens: []token.ID{"T1", "T2", "T3"}},
 		tokens: map[token.ID]token.Token{
-			"T1": {ID: "T1", Notices: append([]token.Notice{{DaysBefore: 30, MessageID: "earlier"}}, notice(messageID)...)},
+			"T1": {ID: "T1", ExpiresOn: token.DateOf(now) + 15, Notices: append([]token.Notice{{DaysBefore: 30, MessageID: "earlier"}}, notice(messageID)...)},
 			"T2": {ID: "T2", Notices: notice("another")},
 		},
 		fail: map[string]error{},
@@ -199,6 +199,14 @@ func TestHandle(t *testing.T) {
 				d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
 			},
 			[]token.Owner{bob},
+			nil, requeued,
+		},
+		{
+			"a temporary bounce of one of two: the other has it", "bounce",
+			func(d map[string]any) {
+				d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
+			},
+			[]token.Owner{bob, alice},
 			nil, nil,
 		},
 		{
@@ -207,7 +215,7 @@ func TestHandle(t *testing.T) {
 				d["bounce"] = map[string]any{"bounceType": "Undetermined", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
 			},
 			[]token.Owner{bob},
-			nil, nil,
+			nil, requeued,
 		},
 		// The notice was read; only the next ones must go elsewhere.
 		{"a complaint", "complaint", nil, []token.Owner{bob}, []string{"acme/bob"}, nil},
@@ -237,6 +245,22 @@ func TestResultAsJSON(t *testing.T) {
 	b, err := json.Marshal(feedback.Result{Undeliverable: 1, Requeued: 2})
 	if err != nil || string(b) != `{"undeliverable":1,"requeued":2}` {
 		t.Errorf("%s, error %v", b, err)
+	}
+}
+
+// A mailbox that is full for ever must not get a notice every day for ever.
+func TestTemporaryBouncesEnd(t *testing.T) {
+	for days, want := range map[token.Date]int{6: 1, 7: 0} {
+		s := newStore(bob)
+		told := s.tokens["T1"]
+		told.ExpiresOn -= days
+		s.tokens["T1"] = told
+		result, _, err := handle(t, s, "bounce", func(d map[string]any) {
+			d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
+		})
+		if err != nil || result != (feedback.Result{Requeued: want}) {
+			t.Errorf("%d days after its date: %+v, %v", days, result, err)
+		}
 	}
 }
 

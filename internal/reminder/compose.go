@@ -41,7 +41,12 @@ type Style struct {
 	Company    string // whose API the tokens are for
 	ConsoleURL string // the page for managing tokens; links go below it
 	Color      string // of the button and the line on top, #rrggbb
-	Support    string // a sentence on where to get help; may be empty
+
+	// Texts of the company's, a line each; any may be empty.
+	Intro   string // before the tokens
+	Replace string // how to replace a token, instead of the steps
+	Support string // where to get help
+	Closing string // instead of why somebody gets the e-mail
 }
 
 // Composer writes notices: what they say is in words.go, their form in templates/.
@@ -64,8 +69,8 @@ func NewComposer(s Style) (*Composer, error) {
 	if s.Company == "" {
 		return nil, errors.New("composer: the company's name is required")
 	}
-	if line(s.Company+s.Support) != s.Company+s.Support {
-		return nil, errors.New("composer: the company's name and the support sentence must be single lines")
+	if own := s.Company + s.Intro + s.Replace + s.Support + s.Closing; line(own) != own {
+		return nil, errors.New("composer: the company's name and texts must be single lines")
 	}
 	if !colorPattern.MatchString(s.Color) {
 		return nil, fmt.Errorf("composer: color %q: want #rrggbb", s.Color)
@@ -123,6 +128,10 @@ func (c *Composer) Compose(n Notice) (Mail, error) {
 		p.Subject = "[" + c.style.Company + "] Owner cannot be reached: " + p.Heading
 		p.words = p.toAdmins(c.style.Company, p.Organization, n.Owner, len(tokens) == 1)
 	}
+	if c.style.Replace != "" {
+		p.Now, p.First, p.Steps = c.style.Replace, "", nil
+	}
+	p.Footer = cmp.Or(c.style.Closing, p.Footer)
 	m := Mail{Subject: p.Subject}
 	for _, o := range n.To {
 		m.To = append(m.To, o.Email)

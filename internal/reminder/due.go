@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"latchkey/internal/token"
 )
@@ -46,8 +47,21 @@ type batch struct {
 	due                 []token.DueNotice // those that nothing has become of yet
 }
 
-// group puts the tokens of one owner together, at most size in a batch, and the
-// batches with the oldest notices first.
+// ready parts what may be claimed from what is held for later, or by another run.
+func ready(due []token.DueNotice, now time.Time) (free, held []token.DueNotice) {
+	for _, d := range due {
+		if d.HeldUntil.Before(now) {
+			free = append(free, d)
+		} else {
+			held = append(held, d)
+		}
+	}
+	return free, held
+}
+
+// group puts the tokens of one owner together, at most size in a batch. The batches with
+// the oldest notices come first, but behind those that have not failed yet: what is refused
+// again and again must not keep others from being told.
 func group(due []token.DueNotice, size int) []*batch {
 	slices.SortFunc(due, func(a, b token.DueNotice) int {
 		return cmp.Or(cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Owner, b.Owner),
@@ -63,8 +77,18 @@ func group(due []token.DueNotice, size int) []*batch {
 		}
 		batches[last].due = append(batches[last].due, d)
 	}
-	slices.SortStableFunc(batches, func(a, b *batch) int { return cmp.Compare(a.due[0].On, b.due[0].On) })
+	slices.SortStableFunc(batches, func(a, b *batch) int {
+		return cmp.Or(cmp.Compare(a.failing(), b.failing()), cmp.Compare(a.due[0].On, b.due[0].On))
+	})
 	return batches
+}
+
+// failing is 1 if sending any of the batch's notices has failed before, else 0.
+func (b *batch) failing() int {
+	if slices.ContainsFunc(b.due, func(d token.DueNotice) bool { return d.Failing }) {
+		return 1
+	}
+	return 0
 }
 
 // take removes tokens from those that nothing has become of yet, and returns them.

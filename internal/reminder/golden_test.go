@@ -37,6 +37,14 @@ func samples(t *testing.T) map[string]reminder.Mail {
 		}
 		mails[s.Name] = m
 	}
+	own := sample.Style
+	own.Intro, own.Replace = "Dear customer,", "Run “acme keys renew <name>” & deploy again."
+	own.Support, own.Closing = "", "Acme Cloud Inc, 1 Main Street, Springfield"
+	m, err := newComposer(t, own).Compose(sample.Mails()[0].Notice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mails["own-texts"] = m
 	return mails
 }
 
@@ -108,6 +116,9 @@ func TestComposerRefusesABadStyle(t *testing.T) {
 		"no company":         func(s *reminder.Style) { s.Company = "" },
 		"a company of lines": func(s *reminder.Style) { s.Company = "Acme\r\nBcc: eve@evil.example" },
 		"a support of lines": func(s *reminder.Style) { s.Support = "Ask\nus" },
+		"an intro of lines":  func(s *reminder.Style) { s.Intro = "Dear\ncustomer" },
+		"steps of lines":     func(s *reminder.Style) { s.Replace = "First\nsecond" },
+		"a footer of lines":  func(s *reminder.Style) { s.Closing = "Acme\nInc" },
 		"a named color":      func(s *reminder.Style) { s.Color = "blue" },
 		"a short color":      func(s *reminder.Style) { s.Color = "#00f" },
 		"a color with more":  func(s *reminder.Style) { s.Color = "#0000ff;background:url(x)" },

@@ -29,6 +29,8 @@ type world struct {
 	lapsed time.Time    // no claim of a run that died is left after it
 	mailed int          // for the summary
 	runs   map[string]int
+	told   map[string]map[token.ID]int // the notices in each mail, by its id
+	met    time.Time                   // when the admins were last seen
 
 	faults sync.Mutex // over what a fault notes while a run is under way
 }
@@ -88,7 +90,7 @@ func TestModel(t *testing.T) {
 	}
 	w := &world{
 		site: newSiteAt(t, server.Endpoint()), random: rand.New(rand.NewPCG(seed, 0)),
-		tokens: map[token.ID]*history{}, runs: map[string]int{},
+		tokens: map[token.ID]*history{}, runs: map[string]int{}, told: map[string]map[token.ID]int{},
 	}
 	for _, organization := range []string{w.org, w.org + "-b"} {
 		for _, name := range []string{"admin1", "admin2", "anna", "ben", "cleo"} {
@@ -98,6 +100,7 @@ func TestModel(t *testing.T) {
 			w.seen(p)
 		}
 	}
+	w.met = w.clock()
 	begin := w.clock()
 	for step := 0; step < steps || w.clock().Sub(begin) < 380*day; step++ {
 		w.step()
@@ -141,6 +144,14 @@ func (w *world) step() {
 		}
 	}
 	w.pass(time.Duration(w.random.IntN(6*60)) * time.Minute)
+	if w.clock().Sub(w.met) > 30*day { // who is not seen for 90 days is no admin any more
+		w.met = w.clock()
+		for _, p := range w.people {
+			if p.Role == token.RoleAdmin {
+				w.seen(p.Principal)
+			}
+		}
+	}
 }
 
 func (w *world) issueSome() {
@@ -200,11 +211,10 @@ func (w *world) bounce() {
 				p.unreachable = p.unreachable || p.Email == address
 			}
 		}
-		for _, d := range w.due() { // it may be told again
-			if h := w.tokens[d.ID]; slices.Contains(tokensIn(m.Text), d.ID) {
-				if days, ok := h.notice(w.today()); ok {
-					h.allowed[days]++
-				}
+		for _, d := range w.due() { // the same notice may be told again, no other
+			told, in := w.told[m.ID][d.ID]
+			if days, ok := w.tokens[d.ID].notice(w.today()); in && ok && days == told {
+				w.tokens[d.ID].allowed[days]++
 			}
 		}
 	}
@@ -260,14 +270,14 @@ func (w *world) failSES() {
 	w.ses.Fail("SendEmail", w.random.IntN(2), 1+w.random.IntN(4), func(rw http.ResponseWriter, r *http.Request, forward http.Handler) {
 		switch kind {
 		case 0:
-			w.note(r, func(h *history) { h.fails(w.clock(), false) })
+			w.note(r, func(h *history) { h.fails(w.clock(), 4*time.Hour) })
 			refused(rw, r, forward)
 		case 1:
-			w.note(r, func(h *history) { h.fails(w.clock(), true) })
+			w.note(r, func(h *history) { h.fails(w.clock(), time.Hour) })
 			broken(rw, r, forward)
 		case 2:
 			w.note(r, func(h *history) {
-				h.fails(w.clock(), true)
+				h.fails(w.clock(), day)
 				if days, ok := h.notice(w.today()); ok {
 					h.allowed[days]++
 				}
@@ -280,13 +290,15 @@ func (w *world) failSES() {
 	w.disturbed()
 }
 
-// fails notes a try that failed: one that may have been sent is not repeated at once.
-func (h *history) fails(now time.Time, maybeSent bool) {
+// fails notes a try that failed: the next one waits for as long as it has been failing, up
+// to a bound, but not beyond the next notice date.
+func (h *history) fails(now time.Time, most time.Duration) {
 	if h.failing.IsZero() {
 		h.failing = now
 	}
-	if maybeSent {
-		h.held = now.Add(min(now.Sub(h.failing), day))
+	h.held = now.Add(min(now.Sub(h.failing), most))
+	if next, ok := schedule.Next(h.ExpiresOn, token.DateOf(now)); ok && next.Start().Before(h.held) {
+		h.held = next.Start()
 	}
 }
 

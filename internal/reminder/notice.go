@@ -10,22 +10,24 @@ import (
 type notice struct {
 	token.Claimed
 
-	days   int   // which notice: days before expiry
-	covers []int // wider ones that it makes up for
+	today  token.Date // on which it is told
+	days   int        // which notice: days before expiry
+	covers []int      // wider ones that it makes up for
 }
 
 // split tells the tokens of which there is something to say now from those of which
-// there is not, because the schedule has changed or has no notice after expiry. The
-// latter only move on in the queue.
+// there is not, because it was said, or the schedule has changed or has no notice after
+// expiry. The latter only move on in the queue.
 func (s *sending) split(claimed []token.Claimed) (told []notice, others []token.Mark) {
+	today := max(s.today, token.DateOf(s.c.Now())) // it may have turned midnight
 	for _, t := range claimed {
-		days, covers, ok := s.c.Schedule.Due(t.ExpiresOn, s.today)
-		if !ok {
-			next, hasNext := s.c.Schedule.Next(t.ExpiresOn, s.today)
+		days, covers, ok := s.c.Schedule.Due(t.ExpiresOn, today)
+		if !ok || wasTold(t.Token, days) {
+			next, hasNext := s.c.Schedule.Next(t.ExpiresOn, today)
 			others = append(others, token.Mark{ID: t.ID, Next: next, HasNext: hasNext})
 			continue
 		}
-		told = append(told, notice{Claimed: t, days: days, covers: covers})
+		told = append(told, notice{Claimed: t, today: today, days: days, covers: covers})
 	}
 	return told, others
 }
@@ -42,7 +44,7 @@ func (s *sending) marksOf(told []notice, messageID string) []token.Mark {
 				m.Notices = append(m.Notices, token.Notice{DaysBefore: days, SentAt: at})
 			}
 		}
-		m.Next, m.HasNext = s.c.Schedule.Next(n.ExpiresOn, s.today)
+		m.Next, m.HasNext = s.c.Schedule.Next(n.ExpiresOn, n.today)
 		m.Audit = s.audit(n, messageID)
 		marks = append(marks, m)
 	}
@@ -60,7 +62,7 @@ func (s *sending) audit(n notice, messageID string) *token.Audit {
 		ID: id, Organization: n.Organization, At: s.c.Now(), Action: token.ActionExpiring, Actor: token.Service,
 		TokenID: n.ID, TokenName: n.Name, ExpiresOn: n.ExpiresOn,
 	}
-	if s.today >= n.ExpiresOn {
+	if n.today >= n.ExpiresOn {
 		a.Action = token.ActionExpired
 	}
 	if messageID == "" {
@@ -73,14 +75,6 @@ func wasTold(t token.Token, days int) bool {
 	return slices.ContainsFunc(t.Notices, func(n token.Notice) bool { return n.DaysBefore == days })
 }
 
-func claimsOf(told []notice) []token.Claimed {
-	claims := make([]token.Claimed, 0, len(told))
-	for _, n := range told {
-		claims = append(claims, n.Claimed)
-	}
-	return claims
-}
-
 func tokensOf(told []notice) []token.Token {
 	tokens := make([]token.Token, 0, len(told))
 	for _, n := range told {
@@ -89,10 +83,10 @@ func tokensOf(told []notice) []token.Token {
 	return tokens
 }
 
-func idsOf(claims []token.Claimed) []token.ID {
-	ids := make([]token.ID, 0, len(claims))
-	for _, c := range claims {
-		ids = append(ids, c.ID)
+func idsOf(told []notice) []token.ID {
+	ids := make([]token.ID, 0, len(told))
+	for _, n := range told {
+		ids = append(ids, n.ID)
 	}
 	return ids
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"latchkey/internal/dynamo"
 	"latchkey/internal/feedback"
 	"latchkey/internal/local"
 	"latchkey/internal/local/faulty"
@@ -57,9 +58,9 @@ func TestBouncedMailGoesToTheAdmins(t *testing.T) {
 	s.pass(15 * day)
 	s.run()
 	first := s.mails()[0]
-	for range 2 { // such events come at least once
-		if r := s.hear("Bounce", first, s.email("bob")); r.Undeliverable != 1 || r.Requeued != 2 {
-			t.Errorf("bounce: %+v", r)
+	for _, requeued := range []int{2, 0} { // such events come at least once
+		if r := s.hear("Bounce", first, s.email("bob")); r.Undeliverable != 1 || r.Requeued != requeued {
+			t.Errorf("bounce: %+v, want %d requeued", r, requeued)
 		}
 	}
 	if r := s.run(); r.Sent != 2 || r.Mails != 1 {
@@ -93,6 +94,108 @@ func TestBouncedMailGoesToTheAdmins(t *testing.T) {
 	s.run()
 	if m := s.mails(); len(m) != 4 || !slices.Equal(m[3].To, []string{s.email("admin2")}) || !strings.Contains(m[3].Subject, "have expired") {
 		t.Errorf("after the complaint: %+v", m[3:])
+	}
+}
+
+// A bounce that is heard when the next notice has been told makes nobody hear that twice.
+func TestALateBounceDoublesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin"))
+	bob := s.principal("bob")
+	k := s.issue(bob, 30)
+	s.pass(15 * day)
+	s.run()
+	first := s.mails()[0]
+	bob.Email = s.email("robert")
+	s.seen(bob)
+	s.pass(8 * day)
+	s.run()
+	s.told([]token.Token{k}, 2)
+	if r := s.hear("Bounce", first, s.email("bob")); r.Requeued != 1 {
+		t.Errorf("bounce: %+v", r)
+	}
+	if r := s.run(); r.Skipped != 1 {
+		t.Errorf("%+v", r)
+	}
+	s.told([]token.Token{k}, 2)
+	s.pass(7 * day)
+	if r := s.run(); r.Sent != 1 {
+		t.Errorf("on expiry: %+v", r)
+	}
+}
+
+// A revoked token, and one that a run is at, is not made due again.
+func TestWhatABounceMakesDueAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bob := s.principal("bob")
+	revoked, kept := s.issue(bob, 30), s.issue(bob, 30)
+	s.pass(15 * day)
+	s.run()
+	s.revoke(bob, revoked)
+	if r := s.hear("Bounce", s.mails()[0], s.email("bob")); r.Requeued != 1 {
+		t.Errorf("one of two revoked: %+v", r)
+	}
+	var due []token.ID
+	for shard := range dynamo.Shards {
+		d, err := s.direct.Due(t.Context(), shard, token.DateOf(s.clock()), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range d {
+			due = append(due, n.ID)
+		}
+	}
+	if !slices.Equal(due, []token.ID{kept.ID}) {
+		t.Errorf("due are %q, want %s", due, kept.ID)
+	}
+}
+
+// SES does not take the address of one admin: the others hear all the same, and so do
+// those whose e-mails come after it.
+func TestOneBadAdminSilencesNobody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, name := range []string{"admin1", "admin2", "admin3"} {
+		s.seen(s.principal(name))
+	}
+	k := s.issue(s.principal("bob"), 30)
+	gone := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
+	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(15 * day)
+	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, badAddress)
+	if r := s.run(); r.Sent != 1 || r.Mails != 2 {
+		t.Errorf("%+v", r)
+	}
+	var to []string
+	for _, m := range s.mails() {
+		to = append(to, m.To...)
+		if kept, err := s.direct.Mail(t.Context(), m.ID); err != nil || len(kept.Tokens) != 1 || kept.Tokens[0] != k.ID {
+			t.Errorf("the record of the mail to %q is %+v, %v", m.To, kept, err)
+		}
+	}
+	slices.Sort(to)
+	if !slices.Equal(to, []string{s.email("admin2"), s.email("admin3")}) {
+		t.Errorf("mail went to %q", to)
+	}
+}
+
+// An admin whose own address does not work is not told in their own place.
+func TestAnAdminWhoIsTheOwner(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin2"))
+	s.issue(s.principal("admin1"), 30)
+	s.pass(15 * day)
+	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, badAddress)
+	if r := s.run(); r.Sent != 1 {
+		t.Errorf("%+v", r)
+	}
+	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin2")}) {
+		t.Errorf("mails %+v", m)
 	}
 }
 

@@ -2,6 +2,7 @@ package reminder
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"latchkey/internal/token"
@@ -18,8 +19,6 @@ const (
 	recordPause = 500 * time.Millisecond
 	// giveUpAfter is how long a notice is tried that SES takes for nobody.
 	giveUpAfter = 7 * 24 * time.Hour
-	// maxRetryDelay bounds the wait for another try of what may have been sent.
-	maxRetryDelay = 24 * time.Hour
 )
 
 // record writes what became of tokens, in one transaction. If the whole cannot be
@@ -37,8 +36,9 @@ func (s *sending) record(ctx context.Context, b *batch, o outcome, mail *token.S
 			s.settleMarks(b, o, marks)
 			return nil
 		}
-		if rest, err = s.recordEach(ctx, b, o, mail, rest); err == nil {
-			return nil
+		rest, err = s.recordEach(ctx, b, o, mail, rest)
+		if err == nil || try > 0 && errors.Is(err, token.ErrClaimLost) {
+			return err
 		}
 		select {
 		case <-time.After(recordPause << try):
@@ -52,24 +52,34 @@ func (s *sending) record(ctx context.Context, b *batch, o outcome, mail *token.S
 }
 
 // recordEach records tokens one by one, and the e-mail by itself. It returns those that
-// could not be recorded.
+// could not be recorded, and why: [token.ErrClaimLost] if there is no other reason.
 func (s *sending) recordEach(
 	ctx context.Context, b *batch, o outcome, mail *token.SentMail, marks []token.Mark,
 ) (rest []token.Mark, last error) {
 	for _, m := range marks {
 		if err := s.c.Queue.Mark(ctx, s.run, nil, []token.Mark{m}); err != nil {
-			rest, last = append(rest, m), err
+			rest = append(rest, m)
+			if last == nil || errors.Is(last, token.ErrClaimLost) {
+				last = err
+			}
 			continue
 		}
 		s.settleMarks(b, o, []token.Mark{m})
 	}
 	if mail != nil && len(rest) < len(marks) { // else it may be recorded with all of them
-		if err := s.c.Queue.Mark(ctx, s.run, mail, nil); err != nil {
-			s.c.Log.WarnContext(ctx, "a sent e-mail was not recorded: should it bounce, this will not be known",
-				"message_id", mail.MessageID, "error", err.Error())
-		}
+		s.keep(ctx, *mail)
 	}
 	return rest, last
+}
+
+// keep records an e-mail by itself.
+func (s *sending) keep(ctx context.Context, mail token.SentMail) {
+	ctx, cancel := s.afterwards(ctx, cleanupTimeout)
+	defer cancel()
+	if err := s.c.Queue.Mark(ctx, s.run, &mail, nil); err != nil {
+		s.c.Log.WarnContext(ctx, "a sent e-mail was not recorded: should it bounce, this will not be known",
+			"message_id", mail.MessageID, "error", err.Error())
+	}
 }
 
 func (s *sending) settleMarks(b *batch, o outcome, marks []token.Mark) {
@@ -79,25 +89,50 @@ func (s *sending) settleMarks(b *batch, o outcome, marks []token.Mark) {
 }
 
 // release gives claims back for the next run.
-func (s *sending) release(ctx context.Context, claims []token.Claimed) {
-	for _, c := range claims {
-		s.releaseOne(ctx, c.ID, token.Failure{})
+func (s *sending) release(ctx context.Context, told []notice) {
+	for _, n := range told {
+		s.releaseOne(ctx, n.ID, token.Failure{})
 	}
 }
 
-// postpone gives claims back after a try that failed. What may have been sent all the
-// same waits for as long as it has been failing, so that few copies are made.
-func (s *sending) postpone(ctx context.Context, claims []token.Claimed, maybeSent bool) {
+// hold is how long a notice that failed waits for its next try: as long as it has been
+// failing, within these bounds.
+type hold struct{ least, most time.Duration }
+
+var (
+	refusedAgain = hold{0, 4 * time.Hour}          // SES took it for certain not
+	brokenAgain  = hold{0, time.Hour}              // nor then, and it is likely to in a while
+	maybeSent    = hold{0, 24 * time.Hour}         // a copy each time, if SES took it
+	unrecorded   = hold{time.Hour, 24 * time.Hour} // a copy each time, for certain
+)
+
+func holdFor(err error) hold {
+	switch {
+	case errors.Is(err, ErrBroken):
+		return brokenAgain
+	case errors.Is(err, ErrRejected), errors.Is(err, ErrAddress), errors.Is(err, errNobody):
+		return refusedAgain
+	default:
+		return maybeSent
+	}
+}
+
+// postpone gives claims back after a try that failed. None is held beyond its next
+// notice date: then there is something else to tell.
+func (s *sending) postpone(ctx context.Context, told []notice, h hold) {
 	now := s.c.Now()
-	for _, c := range claims {
-		f := token.Failure{Since: c.FailingSince}
+	for _, n := range told {
+		f := token.Failure{Since: n.FailingSince}
 		if f.Since.IsZero() {
 			f.Since = now
 		}
-		if failing := now.Sub(f.Since); maybeSent && failing > 0 {
-			f.RetryAt = now.Add(min(failing, maxRetryDelay))
+		if wait := min(max(now.Sub(f.Since), h.least), h.most); wait > 0 {
+			f.RetryAt = now.Add(wait)
+			if next, ok := s.c.Schedule.Next(n.ExpiresOn, n.today); ok && next.Start().Before(f.RetryAt) {
+				f.RetryAt = next.Start()
+			}
 		}
-		s.releaseOne(ctx, c.ID, f)
+		s.releaseOne(ctx, n.ID, f)
 	}
 }
 

@@ -9,9 +9,14 @@
 // A second copy is possible only if
 //   - the process dies, or the table stays out of reach for as long as the run can
 //     wait, between SES's answer and the one conditional write that records it;
-//   - SES's answer never arrives. Then each further try waits twice as long as the one
-//     before, so that an answer which is lost again and again makes few copies;
-//   - SES later says that the e-mail bounced: it is told again, to somebody else.
+//   - SES's answer never arrives. Then each further try waits as long as it has been
+//     failing so far, so that an answer which is lost again and again makes few copies;
+//   - SES later says that the e-mail bounced: it is told again, to somebody else, or to
+//     the same address if the bounce was temporary.
+//
+// A notice that SES refused, or had a fault of its own with, also waits between tries, for
+// a few hours at most, and never beyond the next notice date. It comes behind all that
+// have not failed, so that it takes no capacity from them.
 //
 // How it is kept: a token with a notice to come is in the index "due" under the date
 // of that notice. A run claims each due token with a conditional write that fails for
@@ -21,7 +26,7 @@
 // loses it. What a run has no time or quota for stays in the index for the next.
 //
 // Trust: it may mark notices as sent and send mail in the company's name to any
-// address. It can neither make a token nor bring one back.
+// address. Its role lets it neither make a token valid nor bring back a revoked one.
 package reminder
 
 import (
@@ -52,8 +57,9 @@ type Queue interface {
 type Mailer interface {
 	// Capacity says how much may be sent now.
 	Capacity(ctx context.Context) (Capacity, error)
-	// Send makes one attempt. Where it is certain that nothing was sent, its error wraps
-	// one of those below; any other error leaves that open. No error holds an address.
+	// Send makes one attempt. Where SES has answered that nothing was sent, or cannot have
+	// heard of it, its error wraps one of those below; any other error leaves open whether
+	// it was sent. No error holds an address.
 	Send(ctx context.Context, m Mail) (messageID string, err error)
 }
 
@@ -70,6 +76,7 @@ var (
 	ErrPaused      = errors.New("the account cannot send")               // nor any other e-mail: try in another run
 	ErrRejected    = errors.New("the e-mail was rejected")               // may work later
 	ErrAddress     = errors.New("the address cannot be sent to, at all") // nor will it ever
+	ErrBroken      = errors.New("SES had a fault of its own")            // may work later
 )
 
 // Config is what a [Reminder] needs. All of it is required.
@@ -154,6 +161,8 @@ func (r *Reminder) Run(ctx context.Context, scheduled time.Time) (Result, error)
 	today := max(token.DateOf(scheduled), token.DateOf(r.c.Now()))
 	due, dueErr := allDue(ctx, r.c.Queue, r.c.Shards, today)
 	counts := newTally(len(due))
+	due, held := ready(due, r.c.Now())
+	counts.add(skipped, held...)
 	if len(due) == 0 {
 		return counts.result(scheduled), dueErr
 	}

@@ -59,8 +59,12 @@ func TestManyTokensOfOneOwner(t *testing.T) {
 		tokens = append(tokens, s.issue(s.principal("bob"), 30))
 	}
 	s.pass(15 * day)
+	before := s.dynamoDB.Count("TransactWriteItems")
 	if r := s.run(); r.Sent != 60 || r.Mails != 2 {
 		t.Errorf("%+v, want 60 notices in 2 mails", r)
+	}
+	if n := s.dynamoDB.Count("TransactWriteItems") - before; n != 2 {
+		t.Errorf("%d transactions, want one a mail", n)
 	}
 	s.told(tokens, 1)
 }
@@ -304,6 +308,26 @@ func TestTimeOutDuringASend(t *testing.T) {
 	s.told(tokens, 1)
 }
 
+// The oldest notices go first, and the metric tells of the oldest that is left.
+func TestTheOldestGoFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for i := range 40 {
+		s.issue(s.principal(fmt.Sprintf("late%d", i)), 32)
+	}
+	s.pass(day)
+	old := s.issue(s.principal("old"), 29) // two days before the others
+	s.pass(18 * day)
+	s.mailer = newMailer(t, s.ses.URL, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := s.try(ctx)
+	if err != nil || r.Left == 0 || r.OldestOverdueHours > 49 || r.OldestOverdueHours < 47 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s.told([]token.Token{old}, 1)
+}
+
 // The overdue metric says how far behind the notices are.
 func TestOverdue(t *testing.T) {
 	t.Parallel()
@@ -311,7 +335,7 @@ func TestOverdue(t *testing.T) {
 	s.issued(1)
 	s.pass(2 * day)
 	s.ses.Fail("SendEmail", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "SendingPausedException", "paused"))
-	if r := s.run(); r.Left != 2 || r.OldestOverdueHours < 48 || r.OldestOverdueHours > 48.1 {
+	if r := s.run(); r.Failed != 2 || r.OldestOverdueHours < 48 || r.OldestOverdueHours > 48.1 {
 		t.Errorf("%+v", r)
 	}
 	s.ses.Heal()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -16,7 +17,8 @@ import (
 
 const (
 	// maxWorkers are e-mails under way at once. SES answers in some 50 ms, so this keeps
-	// up with rates of hundreds a second.
+	// up with rates of hundreds a second. A lower rate has fewer: what only waits for its
+	// turn would be claimed for long, and out of order.
 	maxWorkers = 32
 	// tellAdminsAfter is how long a notice is tried before its owner counts as out of
 	// reach.
@@ -61,7 +63,7 @@ func (r *Reminder) newSending(ctx context.Context, today token.Date, counts *tal
 // all sends every batch, several at once, until time or quota runs out.
 func (s *sending) all(ctx context.Context, batches []*batch) {
 	var g errgroup.Group
-	g.SetLimit(maxWorkers)
+	g.SetLimit(max(1, min(maxWorkers, int(math.Ceil(float64(s.pace.granted))))))
 	for _, b := range batches {
 		g.Go(func() error {
 			s.one(ctx, b)
@@ -87,20 +89,16 @@ func (s *sending) one(ctx context.Context, b *batch) {
 		s.settle(b, left, b.ids()...)
 		return
 	}
-	claims := s.claim(ctx, b)
-	told, others := s.split(claims)
-	s.moveOn(ctx, b, others)
-	if len(told) == 0 {
-		s.pace.giveBack(len(to.people))
-		return
-	}
-	s.tell(ctx, b, to, told)
+	s.tell(ctx, b, to, b.ids())
 }
 
-// claim reserves the batch's tokens one by one; those that are no longer due drop out.
-func (s *sending) claim(ctx context.Context, b *batch) []token.Claimed {
+// claim reserves tokens one by one; those that are no longer due drop out.
+func (s *sending) claim(ctx context.Context, b *batch, ids []token.ID) []token.Claimed {
 	var claims []token.Claimed
 	for _, d := range slices.Clone(b.due) {
+		if !slices.Contains(ids, d.ID) {
+			continue
+		}
 		c, ok, err := s.c.Queue.Claim(ctx, d, token.Claim{Run: s.run, Until: s.lease}, s.c.Now())
 		switch {
 		case err != nil:
@@ -127,73 +125,85 @@ func (s *sending) moveOn(ctx context.Context, b *batch, others []token.Mark) {
 	}
 }
 
-// tell sends one e-mail about claimed tokens and records it.
-func (s *sending) tell(ctx context.Context, b *batch, to recipients, told []notice) {
-	claims := claimsOf(told)
-	if len(to.people) == 0 {
-		s.giveUp(ctx, b, told, errors.New("neither the owner nor an admin can be reached"))
-		return
-	}
-	mail, err := s.c.Composer.Compose(Notice{
-		Organization: b.organization, Owner: to.owner, To: to.people, ForAdmins: to.forAdmins,
-		Today: s.today, Tokens: tokensOf(told),
-	})
-	if err != nil {
-		s.release(ctx, claims)
-		s.fail(ctx, b, idsOf(claims), "composing", err)
-		return
-	}
-	if s.pace.late() { // claiming took its time
-		s.leave(ctx, b, claims)
-		return
-	}
-	messageID, err := s.send(ctx, mail)
-	if err != nil {
-		s.refused(ctx, b, to, told, err)
-		return
-	}
-	s.counts.mail()
-	marks := s.marksOf(told, messageID)
-	err = s.record(ctx, b, sent, &token.SentMail{
-		MessageID: messageID, At: s.c.Now(), Recipients: to.people, Tokens: idsOf(claims),
-	}, marks)
-	if err != nil {
-		s.fail(ctx, b, idsOf(claims), "recording what was sent", err)
+// tell claims tokens and sends one e-mail about those of which there is something to
+// tell, after its turn has come. Where it is certain that SES did not take it and may well
+// take it in a moment, it waits for another turn. Each time the tokens are claimed anew: in
+// between one may have been revoked, or the day have changed.
+func (s *sending) tell(ctx context.Context, b *batch, to recipients, ids []token.ID) {
+	for try := 1; ; try++ {
+		told, others := s.split(s.claim(ctx, b, ids))
+		s.moveOn(ctx, b, others)
+		switch {
+		case len(told) == 0:
+			s.pace.giveBack(len(to.people))
+			return
+		case len(to.people) == 0:
+			s.untold(ctx, b, told, errNobody)
+			return
+		case s.pace.late(): // claiming took its time
+			s.leave(ctx, b, told)
+			return
+		}
+		rate := s.pace.limiter.Limit()
+		mail, err := s.send(ctx, b, to, told)
+		if err == nil {
+			s.pace.faster()
+			s.sent(ctx, b, told, mail)
+			return
+		}
+		if !errors.Is(err, ErrThrottled) && !errors.Is(err, ErrUnreachable) {
+			s.refused(ctx, b, to, told, err)
+			return
+		}
+		s.pace.slower(rate) // for all, then this one again in its turn
+		if try == sendTries || !s.pace.turn(ctx) {
+			s.leave(ctx, b, told)
+			return
+		}
 	}
 }
 
-// send makes one attempt, and more only where it is certain that SES did not take the
-// e-mail and may well take it in a moment.
-func (s *sending) send(ctx context.Context, m Mail) (string, error) {
-	for try := 1; ; try++ {
-		rate := s.pace.limiter.Limit()
-		id, err := s.c.Mailer.Send(ctx, m)
-		if err == nil {
-			s.pace.faster()
-			return id, nil
-		}
-		if !errors.Is(err, ErrThrottled) && !errors.Is(err, ErrUnreachable) || try == sendTries {
-			return "", err
-		}
-		// Slower for all, then this one again in its turn.
-		s.pace.slower(rate)
-		if !s.pace.turn(ctx) {
-			return "", err
-		}
+// send makes one attempt to send an e-mail about tokens.
+func (s *sending) send(ctx context.Context, b *batch, to recipients, told []notice) (token.SentMail, error) {
+	mail, err := s.c.Composer.Compose(Notice{
+		Organization: b.organization, Owner: to.owner, To: to.people, ForAdmins: to.forAdmins,
+		Today: told[0].today, Tokens: tokensOf(told),
+	})
+	if err != nil {
+		return token.SentMail{}, fmt.Errorf("%w: composing it: %w", ErrRejected, err)
 	}
+	messageID, err := s.c.Mailer.Send(ctx, mail)
+	if err != nil {
+		return token.SentMail{}, err
+	}
+	s.counts.mail()
+	return token.SentMail{MessageID: messageID, At: s.c.Now(), Recipients: to.people, Tokens: idsOf(told)}, nil
+}
+
+// sent records what SES has taken. If that is not possible, this run sends nothing more:
+// what is not recorded is sent again.
+func (s *sending) sent(ctx context.Context, b *batch, told []notice, mail token.SentMail) {
+	err := s.record(ctx, b, sent, &mail, s.marksOf(told, mail.MessageID))
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, token.ErrClaimLost) {
+		s.pace.pause()
+	}
+	s.postpone(ctx, told, unrecorded)
+	s.fail(ctx, b, idsOf(told), "recording what was sent", err)
 }
 
 // refused deals with an e-mail that was not sent, or of which that is unknown.
 func (s *sending) refused(ctx context.Context, b *batch, to recipients, told []notice, err error) {
-	claims := claimsOf(told)
 	switch {
 	case errors.Is(err, ErrPaused):
 		s.pace.pause()
-		s.c.Log.ErrorContext(ctx, "sending is paused", "error", err.Error())
-		s.leave(ctx, b, claims)
+		s.release(ctx, told)
+		s.fail(ctx, b, idsOf(told), "sending", err)
 		return
-	case errors.Is(err, ErrThrottled) || errors.Is(err, ErrUnreachable):
-		s.leave(ctx, b, claims)
+	case errors.Is(err, ErrAddress) && len(to.people) > 1:
+		s.each(ctx, b, to, told, err)
 		return
 	}
 	if !to.forAdmins {
@@ -205,40 +215,76 @@ func (s *sending) refused(ctx context.Context, b *batch, to recipients, told []n
 			told = fresh
 		}
 	}
-	lost, others := s.failingFor(told, giveUpAfter)
-	if len(lost) > 0 {
-		s.giveUp(ctx, b, lost, err)
+	s.untold(ctx, b, told, err)
+}
+
+// each sends an e-mail to one person at a time, because SES does not take it for all of
+// them: the address of one must not keep it from the others.
+func (s *sending) each(ctx context.Context, b *batch, to recipients, told []notice, err error) {
+	var mails []token.SentMail
+	for _, person := range to.people {
+		if !s.pace.turn(ctx) {
+			break
+		}
+		alone := to
+		alone.people = []token.Owner{person}
+		mail, failure := s.send(ctx, b, alone, told)
+		if failure != nil {
+			err = failure
+			continue
+		}
+		mails = append(mails, mail)
 	}
-	// If it is open whether SES took the e-mail, it is sent again, later: never telling
-	// is worse than telling twice.
-	certain := errors.Is(err, ErrRejected) || errors.Is(err, ErrAddress)
-	s.postpone(ctx, claimsOf(others), !certain)
-	s.fail(ctx, b, idsOf(claimsOf(others)), "sending", err)
+	if len(mails) == 0 {
+		s.untold(ctx, b, told, err)
+		return
+	}
+	s.sent(ctx, b, told, mails[0])
+	for _, mail := range mails[1:] {
+		s.keep(ctx, mail)
+	}
 }
 
 // tellAdmins tells the organization's admins instead of the owner. Where there are none,
 // it returns false and has done nothing.
 func (s *sending) tellAdmins(ctx context.Context, b *batch, owner token.Owner, told []notice) bool {
-	claims := claimsOf(told)
 	admins, err := findAdmins(ctx, s.c.Queue, owner, s.c.Now())
 	switch {
 	case err != nil:
-		s.release(ctx, claims)
-		s.fail(ctx, b, idsOf(claims), "finding whom to tell", err)
+		s.release(ctx, told)
+		s.fail(ctx, b, idsOf(told), "finding whom to tell", err)
 	case len(admins.people) == 0:
 		return false
 	case !s.pace.wait(ctx, len(admins.people)):
-		s.leave(ctx, b, claims)
+		s.leave(ctx, b, told)
 	default:
-		s.tell(ctx, b, admins, told)
+		s.tell(ctx, b, admins, idsOf(told))
 	}
 	return true
 }
 
 // leave gives claimed tokens to the next run.
-func (s *sending) leave(ctx context.Context, b *batch, claims []token.Claimed) {
-	s.release(ctx, claims)
-	s.settle(b, left, idsOf(claims)...)
+func (s *sending) leave(ctx context.Context, b *batch, told []notice) {
+	s.release(ctx, told)
+	s.settle(b, left, idsOf(told)...)
+}
+
+// errNobody says that there is no address to send to.
+var errNobody = errors.New("neither the owner nor an admin can be reached")
+
+// untold has notices that were not sent tried again later, and gives up those that have
+// been tried for long.
+func (s *sending) untold(ctx context.Context, b *batch, told []notice, why error) {
+	long := giveUpAfter
+	if errors.Is(why, errNobody) {
+		long = tellAdminsAfter
+	}
+	lost, others := s.failingFor(told, long)
+	if len(lost) > 0 {
+		s.giveUp(ctx, b, lost, why)
+	}
+	s.postpone(ctx, others, holdFor(why))
+	s.fail(ctx, b, idsOf(others), "sending", why)
 }
 
 // giveUp records notices as dealt with although nobody was told. Trying again for ever
@@ -247,8 +293,8 @@ func (s *sending) giveUp(ctx context.Context, b *batch, told []notice, why error
 	if err := s.record(ctx, b, givenUp, nil, s.marksOf(told, "")); err != nil {
 		why = errors.Join(why, err)
 	}
-	s.logFailed(ctx, b.organization, idsOf(claimsOf(told)), "telling anybody", why)
-	s.settle(b, failed, idsOf(claimsOf(told))...)
+	s.logFailed(ctx, b.organization, idsOf(told), "telling anybody", why)
+	s.settle(b, failed, idsOf(told)...)
 }
 
 // failingFor tells the notices that have been failing for so long from the others.

@@ -83,9 +83,12 @@ func New(a aws.Config, c Config) (*Mailer, error) {
 func (m *Mailer) Capacity(ctx context.Context) (reminder.Capacity, error) {
 	account, err := m.client.GetAccount(ctx, &sesv2.GetAccountInput{})
 	if err != nil {
-		return reminder.Capacity{}, classify(err)
+		return reminder.Capacity{}, m.classify(err)
 	}
-	if !account.SendingEnabled || account.SendQuota == nil {
+	if !account.SendingEnabled {
+		return reminder.Capacity{}, fmt.Errorf("%w: SES has sending turned off", reminder.ErrPaused)
+	}
+	if account.SendQuota == nil {
 		return reminder.Capacity{PerSecond: 1}, nil
 	}
 	q := account.SendQuota
@@ -130,7 +133,7 @@ func (m *Mailer) Send(ctx context.Context, e reminder.Mail) (string, error) {
 	}
 	out, err := m.client.SendEmail(ctx, in, func(o *sesv2.Options) { o.RetryMaxAttempts = 1 })
 	if err != nil {
-		return "", classify(err)
+		return "", m.classify(err)
 	}
 	return aws.ToString(out.MessageId), nil
 }
@@ -156,7 +159,7 @@ func isASCII(s string) bool {
 // classify says what an error means for the e-mail. It keeps SES's code and drops its
 // message, which can hold addresses. What it has no word for leaves open whether the
 // e-mail was sent.
-func classify(err error) error {
+func (m *Mailer) classify(err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return unanswered(err)
@@ -172,9 +175,9 @@ func classify(err error) error {
 		"MailFromDomainNotVerifiedException", "NotFoundException":
 		return fmt.Errorf("%w: %s", reminder.ErrPaused, code)
 	case "MessageRejected":
-		// Until the sender's domain is verified, and in SES's sandbox the recipient, that is
-		// how the account is and not the e-mail.
-		if strings.Contains(api.ErrorMessage(), "not verified") {
+		// Until the sender's domain is verified, that is how the account is and not the e-mail.
+		// In its sandbox SES says the same of recipients, and that is the one e-mail's.
+		if strings.Contains(api.ErrorMessage(), "not verified") && m.isOfSender(api.ErrorMessage()) {
 			return fmt.Errorf("%w: %s", reminder.ErrPaused, code)
 		}
 		return fmt.Errorf("%w: %s", reminder.ErrRejected, code)
@@ -193,8 +196,16 @@ func classify(err error) error {
 	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
 		return fmt.Errorf("%w: %s", reminder.ErrRejected, code)
 	default:
-		return errors.New("SES failed: " + code)
+		return fmt.Errorf("%w: %s", reminder.ErrBroken, code)
 	}
+}
+
+// isOfSender reports whether the identities that SES names at the end of a message can be
+// the sender's. It names none in some messages.
+func (m *Mailer) isOfSender(message string) bool {
+	_, identities, named := strings.Cut(message, ":")
+	domain := m.c.From[strings.LastIndexByte(m.c.From, '@')+1:]
+	return !named || strings.Contains(strings.ToLower(identities), strings.ToLower(strings.TrimSuffix(domain, ">")))
 }
 
 // unanswered classifies a call without an answer. Only of a connection that was never

@@ -176,6 +176,7 @@ func eml(t *testing.T, id string) []byte {
 func TestEveryFailureHasItsMeaning(t *testing.T) {
 	t.Parallel()
 	const secret = "address bob@acme.example is not welcome"
+	const notVerified = "Email address is not verified. The following identities failed the check in region US-EAST-1: "
 	for name, c := range map[string]struct {
 		fault faulty.Fault
 		want  error // nil: open whether it was sent
@@ -186,20 +187,24 @@ func TestEveryFailureHasItsMeaning(t *testing.T) {
 		"quota, as version 1": {
 			faulty.Answer(400, "ThrottlingException", "Daily message quota exceeded."), reminder.ErrPaused,
 		},
-		"paused":         {faulty.Answer(400, "SendingPausedException", secret), reminder.ErrPaused},
-		"suspended":      {faulty.Answer(400, "AccountSuspendedException", secret), reminder.ErrPaused},
-		"mail from":      {faulty.Answer(400, "MailFromDomainNotVerifiedException", secret), reminder.ErrPaused},
-		"access denied":  {faulty.Answer(403, "AccessDeniedException", secret), reminder.ErrPaused},
-		"expired token":  {faulty.Answer(403, "ExpiredTokenException", secret), reminder.ErrPaused},
-		"no set":         {faulty.Answer(404, "NotFoundException", secret), reminder.ErrPaused},
-		"rejected":       {faulty.Answer(400, "MessageRejected", secret), reminder.ErrRejected},
-		"not verified":   {faulty.Answer(400, "MessageRejected", secret+" and not verified"), reminder.ErrPaused},
-		"conflict":       {faulty.Answer(409, "ConflictException", secret), reminder.ErrRejected},
-		"bad address":    {faulty.Answer(400, "BadRequestException", secret), reminder.ErrAddress},
-		"internal error": {faulty.Answer(500, "InternalServiceErrorException", secret), nil},
-		"unavailable":    {faulty.Answer(503, "", secret), nil},
-		"cut before":     {faulty.CutBefore, nil},
-		"cut after":      {faulty.CutAfter, nil},
+		"paused":        {faulty.Answer(400, "SendingPausedException", secret), reminder.ErrPaused},
+		"suspended":     {faulty.Answer(400, "AccountSuspendedException", secret), reminder.ErrPaused},
+		"mail from":     {faulty.Answer(400, "MailFromDomainNotVerifiedException", secret), reminder.ErrPaused},
+		"access denied": {faulty.Answer(403, "AccessDeniedException", secret), reminder.ErrPaused},
+		"expired token": {faulty.Answer(403, "ExpiredTokenException", secret), reminder.ErrPaused},
+		"no set":        {faulty.Answer(404, "NotFoundException", secret), reminder.ErrPaused},
+		"rejected":      {faulty.Answer(400, "MessageRejected", secret), reminder.ErrRejected},
+		"not verified":  {faulty.Answer(400, "MessageRejected", secret+" and not verified"), reminder.ErrPaused},
+		"sender not verified": {
+			faulty.Answer(400, "MessageRejected", notVerified+"NO-REPLY@ACME.EXAMPLE, bob@acme.test"), reminder.ErrPaused,
+		},
+		"recipient not verified": {faulty.Answer(400, "MessageRejected", notVerified+"bob@acme.test"), reminder.ErrRejected},
+		"conflict":               {faulty.Answer(409, "ConflictException", secret), reminder.ErrRejected},
+		"bad address":            {faulty.Answer(400, "BadRequestException", secret), reminder.ErrAddress},
+		"internal error":         {faulty.Answer(500, "InternalServiceErrorException", secret), reminder.ErrBroken},
+		"unavailable":            {faulty.Answer(503, "", secret), reminder.ErrBroken},
+		"cut before":             {faulty.CutBefore, nil},
+		"cut after":              {faulty.CutAfter, nil},
 		"not JSON": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			_, _ = io.WriteString(w, "<html>bob@acme.example")
 		}, nil},
@@ -214,7 +219,7 @@ func TestEveryFailureHasItsMeaning(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			for _, kind := range []error{reminder.ErrThrottled, reminder.ErrUnreachable, reminder.ErrPaused, reminder.ErrRejected, reminder.ErrAddress} {
+			for _, kind := range []error{reminder.ErrThrottled, reminder.ErrUnreachable, reminder.ErrPaused, reminder.ErrRejected, reminder.ErrAddress, reminder.ErrBroken} {
 				if got, want := errors.Is(err, kind), errors.Is(c.want, kind); got != want {
 					t.Errorf("%v: is %q: %v, want %v", err, kind, got, want)
 				}
@@ -269,14 +274,13 @@ func TestCapacity(t *testing.T) {
 		configured float64
 		want       reminder.Capacity
 	}{
-		"granted":     {account(true, 50000, 14, 20), 0, reminder.Capacity{PerSecond: 14, Remaining: 49980}},
-		"configured":  {account(true, 50000, 14, 20), 5.5, reminder.Capacity{PerSecond: 5.5, Remaining: 49980}},
-		"sandbox":     {account(true, 200, 1, 200), 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
-		"over quota":  {account(true, 200, 1, 205), 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
-		"no limit":    {account(true, -1, 100, 5), 0, reminder.Capacity{PerSecond: 100, Remaining: -1}},
-		"no rate":     {account(true, 200, 0, 0), 0, reminder.Capacity{PerSecond: 1, Remaining: 200}},
-		"sending off": {account(false, 50000, 14, 0), 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
-		"no quota":    {map[string]any{"SendingEnabled": true}, 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
+		"granted":    {account(true, 50000, 14, 20), 0, reminder.Capacity{PerSecond: 14, Remaining: 49980}},
+		"configured": {account(true, 50000, 14, 20), 5.5, reminder.Capacity{PerSecond: 5.5, Remaining: 49980}},
+		"sandbox":    {account(true, 200, 1, 200), 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
+		"over quota": {account(true, 200, 1, 205), 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
+		"no limit":   {account(true, -1, 100, 5), 0, reminder.Capacity{PerSecond: 100, Remaining: -1}},
+		"no rate":    {account(true, 200, 0, 0), 0, reminder.Capacity{PerSecond: 1, Remaining: 200}},
+		"no quota":   {map[string]any{"SendingEnabled": true}, 0, reminder.Capacity{PerSecond: 1, Remaining: 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -290,6 +294,11 @@ func TestCapacity(t *testing.T) {
 	}
 	if got, err := newMailer(t, endpoint, ses.Config{}).Capacity(t.Context()); err != nil || got.PerSecond <= 0 || got.Remaining <= 0 {
 		t.Errorf("of the local server: %+v, %v", got, err)
+	}
+	off := faulty.NewProxy(t, endpoint)
+	off.Fail("GetAccount", 0, faulty.Always, faulty.AnswerJSON(200, "", account(false, 50000, 14, 0)))
+	if _, err := newMailer(t, off.URL, ses.Config{}).Capacity(t.Context()); !errors.Is(err, reminder.ErrPaused) {
+		t.Errorf("sending off: %v", err)
 	}
 	proxy := faulty.NewProxy(t, endpoint)
 	proxy.Fail("GetAccount", 0, faulty.Always, faulty.Answer(403, "AccessDeniedException", "user bob@acme.example"))

@@ -13,8 +13,7 @@ import (
 type NewToken struct {
 	Token
 	Hash      Hash
-	NoticeOn  Date // first notice date; meaningful if HasNotice
-	HasNotice bool
+	NoticeOn  Date      // first date on which there may be something to tell its owner; 0: there is none
 	DeleteAt  time.Time // when the record may be deleted
 	Owner     Owner
 	MaxActive int // active tokens that the owner may have, this one counted
@@ -103,13 +102,13 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Token,
 		ID: id, Organization: p.Organization, Owner: p.Subject, Name: v.name, Hint: secret.Hint(),
 		Scopes: v.scopes, CreatedAt: now, ExpiresOn: v.expiresOn,
 	}
-	noticeOn, hasNotice := i.c.Notices.Next(t.ExpiresOn, DateOf(now))
+	noticeOn, _ := i.c.Notices.Next(t.ExpiresOn, DateOf(now)) // there is one, the expiry date if no other
 	owner := p.owner()
 	if err := i.c.Store.KeepOwner(ctx, owner, now); err != nil {
 		return Token{}, Secret{}, fmt.Errorf("keeping the owner's address: %w", err)
 	}
 	err = i.c.Store.Issue(ctx, NewToken{
-		Token: t, Hash: secret.Hash(), NoticeOn: noticeOn, HasNotice: hasNotice, Owner: owner, MaxActive: i.c.MaxActive,
+		Token: t, Hash: secret.Hash(), NoticeOn: noticeOn, Owner: owner, MaxActive: i.c.MaxActive,
 		DeleteAt: (t.ExpiresOn + Date(i.c.RetentionDays)).Start(),
 		Audit: Audit{
 			ID: auditID, Organization: p.Organization, At: now, Action: ActionIssued,

@@ -75,7 +75,7 @@ func TestIssue(t *testing.T) {
 		t.Fatal("not stored")
 	}
 	wantStored := token.NewToken{
-		Token: want, Hash: secret.Hash(), NoticeOn: date(t, "2026-12-08"), HasNotice: true,
+		Token: want, Hash: secret.Hash(), NoticeOn: date(t, "2026-12-08"),
 		DeleteAt: moment(t, "2027-03-23T00:00:00Z"), // 90 days past the expiry date
 		Owner:    token.Owner{Organization: "acme", ID: "bob", Email: "bob@acme.example"}, MaxActive: 50,
 		Audit: token.Audit{
@@ -125,8 +125,8 @@ func TestIDsOfOneSecondKeepTheirOrder(t *testing.T) {
 func TestIssueOfAShortLife(t *testing.T) {
 	s := tokentest.New(t, func(c *token.IssuerConfig) { c.Notices = token.Schedule{15, 7} })
 	made, _ := s.MustIssue(t, tokentest.Bob, "short", 3)
-	if stored, _ := s.Store.Issued(made.ID); stored.HasNotice {
-		t.Errorf("a notice on %s", stored.NoticeOn)
+	if stored, _ := s.Store.Issued(made.ID); stored.NoticeOn != made.ExpiresOn {
+		t.Errorf("a notice on %s, want none before %s", stored.NoticeOn, made.ExpiresOn)
 	}
 }
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,15 +29,17 @@ func NewSchedule(days []int) (Schedule, error) {
 	return s, nil
 }
 
-// Next returns the first notice date of a token that lies after the given date, and
-// false if none does. A token issued on that date is not told about itself on the day.
+// Next returns the first date after the given one on which there may be something to
+// tell of a token, and false if there is none. A token issued on that date is not told
+// about itself on the day. The expiry date is always one: a notice for it may be added to
+// the schedule while the token lives.
 func (s Schedule) Next(expiry, after Date) (Date, bool) {
 	for _, days := range s {
 		if on := expiry - Date(days); on > after {
 			return on, true
 		}
 	}
-	return 0, false
+	return expiry, expiry > after
 }
 
 // Due splits the notices whose date has come by today: the tightest one, which is
@@ -65,7 +68,14 @@ type DueNotice struct {
 	Organization string
 	Owner        string
 	On           Date // the notice date
+	// Failing says that sending was tried and failed, and HeldUntil until when nobody may
+	// claim the token; both as the queue knows it, which may lag behind by a moment.
+	Failing   bool
+	HeldUntil time.Time
 }
+
+// ErrClaimLost says that a token is another run's by now, or is gone.
+var ErrClaimLost = errors.New("the claim is lost")
 
 // Claim reserves a token's notice for one run. Another run may take it over after
 // Until, when the claimant can no longer be alive.

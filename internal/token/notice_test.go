@@ -52,8 +52,9 @@ func TestScheduleNext(t *testing.T) {
 		{"15 days have none on the day of issue", []int{15, 7, 0}, "2026-12-08", "2026-11-23", "2026-12-01"},
 		{"16 days have one on the next day", []int{15, 7, 0}, "2026-12-09", "2026-11-23", "2026-11-24"},
 		{"1 day has only the last", []int{15, 7, 0}, "2026-11-24", "2026-11-23", "2026-11-24"},
-		{"1 day without a notice on expiry", []int{15, 7}, "2026-11-24", "2026-11-23", none},
-		{"365 days and a notice as early", []int{365}, "2027-11-23", "2026-11-23", none},
+		{"1 day without a notice on expiry", []int{15, 7}, "2026-11-24", "2026-11-23", "2026-11-24"},
+		{"365 days and a notice as early", []int{365}, "2027-11-23", "2026-11-23", "2027-11-23"},
+		{"on expiry without a notice on it", []int{15, 7}, "2026-11-24", "2026-11-24", none},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			on, ok := schedule(t, test.days...).Next(date(t, test.expiry), date(t, test.after))

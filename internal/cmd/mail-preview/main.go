@@ -37,6 +37,9 @@ func run(args []string, out, messages io.Writer) error {
 	folder := flags.String("out", "mail-preview", "folder to write to")
 	flags.StringVar(&style.Company, "company", style.Company, "name of the company (COMPANY_NAME)")
 	flags.StringVar(&style.Color, "color", style.Color, "color of buttons, #rrggbb (MAIL_COLOR)")
+	flags.StringVar(&style.Intro, "intro", style.Intro, "a text before the tokens (MAIL_INTRO)")
+	flags.StringVar(&style.Replace, "replace", style.Replace, "how to replace a token, instead of the steps (MAIL_REPLACE)")
+	flags.StringVar(&style.Closing, "footer", style.Closing, "the last sentence (MAIL_FOOTER)")
 	flags.StringVar(&style.Support, "support", style.Support, "where to get help (MAIL_SUPPORT)")
 	flags.StringVar(&style.ConsoleURL, "console-url", style.ConsoleURL, "address of the console (CONSOLE_URL)")
 	if err := flags.Parse(args); err != nil {
