@@ -37,6 +37,7 @@ type PlannedNotice struct {
 	Token      token.Token
 	DaysBefore int        // which notice: days before the expiry date
 	DueOn      token.Date // since when it is due
+	HeldUntil  time.Time  // no run tries it before: it failed, or another run is at it; or zero
 }
 
 // Plan says what a run at a time would send, if it had the time and the quota. It
@@ -80,8 +81,8 @@ func (c PlanConfig) notices(ctx context.Context, b *batch, today token.Date) ([]
 			return nil, fmt.Errorf("reading token %s: %w", d.ID, err)
 		}
 		days, _, ok := c.Schedule.Due(t.ExpiresOn, today)
-		if ok && t.RevokedAt.IsZero() {
-			notices = append(notices, PlannedNotice{Token: t, DaysBefore: days, DueOn: d.On})
+		if ok && t.RevokedAt.IsZero() && !wasTold(t, days) {
+			notices = append(notices, PlannedNotice{Token: t, DaysBefore: days, DueOn: d.On, HeldUntil: d.HeldUntil})
 		}
 	}
 	return notices, nil

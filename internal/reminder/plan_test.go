@@ -92,6 +92,37 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A plan knows what was told already, and what waits for another try.
+func TestPlanOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	k := s.issue(s.principal("bob"), 30)
+	s.pass(15 * day)
+	plan := func(c reminder.PlanConfig) []reminder.PlannedMail {
+		t.Helper()
+		c.Reader, c.Shards, c.MaxGroup, c.Now = s.direct, dynamo.Shards, dynamo.MaxMarks, s.clock
+		mails, err := reminder.Plan(t.Context(), c, s.clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mails
+	}
+	s.ses.Fail("SendEmail", 0, 2, broken)
+	s.run()
+	s.pass(15 * time.Minute)
+	s.run()
+	if p := plan(reminder.PlanConfig{Schedule: schedule}); len(p) != 1 || !p[0].Notices[0].HeldUntil.Equal(s.clock().Add(15*time.Minute)) {
+		t.Errorf("planned %+v, want it to wait for 15 minutes", p)
+	}
+	s.pass(16 * time.Minute)
+	s.run()
+	s.told([]token.Token{k}, 1)
+	s.pass(8 * day)
+	if p := plan(reminder.PlanConfig{Schedule: token.Schedule{15, 3, 0}}); len(p) != 0 {
+		t.Errorf("planned %+v, which was told", p)
+	}
+}
+
 // command builds and runs a command of internal/cmd.
 func command(t *testing.T, name string, environment []string, args ...string) string {
 	t.Helper()

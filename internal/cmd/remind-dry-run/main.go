@@ -89,7 +89,7 @@ func write(out io.Writer, at time.Time, mails []reminder.PlannedMail) error {
 	for i, m := range mails {
 		for _, n := range m.Notices {
 			notices++
-			_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, name(n.DaysBefore), n.DueOn,
+			_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, name(n.DaysBefore), since(n, at),
 				n.Token.Name, n.Token.Hint, n.Token.Organization, owner(m.Owner), n.Token.ExpiresOn, recipients(m))
 		}
 	}
@@ -98,6 +98,14 @@ func write(out io.Writer, at time.Time, mails []reminder.PlannedMail) error {
 	}
 	_, err := fmt.Fprintf(out, "\nAt %s: %d notices in %d e-mails.\n", at.UTC().Format(time.RFC3339), notices, len(mails))
 	return err
+}
+
+// since says when a notice became due, and until when it waits for another try.
+func since(n reminder.PlannedNotice, at time.Time) string {
+	if n.HeldUntil.After(at) {
+		return n.DueOn.String() + ", waits until " + n.HeldUntil.Format(time.RFC3339)
+	}
+	return n.DueOn.String()
 }
 
 func name(days int) string {
