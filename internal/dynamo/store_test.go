@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -59,6 +60,7 @@ func newTableAt(t *testing.T, endpoint string) table {
 	t.Helper()
 	client := dynamo.NewClient(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		HTTPClient: &http.Client{Timeout: time.Minute}, // a busy machine's DynamoDB can be slow
 	})
 	name := "test-" + string(newID(t, time.Now()))
 	if err := dynamo.CreateTable(t.Context(), client, name); err != nil {

@@ -197,6 +197,9 @@ func TestAnAdminWhoIsTheOwner(t *testing.T) {
 	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin2")}) {
 		t.Errorf("mails %+v", m)
 	}
+	if n := s.ses.Count("SendEmail"); n != 2 {
+		t.Errorf("%d tries, want one with the owner and one with the other admin", n)
+	}
 }
 
 // SES says no to the owner's address itself: the same run tells the admins.
