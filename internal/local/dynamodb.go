@@ -50,7 +50,7 @@ func StartDynamoDB(ctx context.Context, c DynamoDBConfig) (*Server, error) {
 		}
 		arguments = append(arguments, "-dbPath", folder)
 	}
-	s, err := startServer(ctx, "DynamoDB Local", c.Port, func(port int) child.Command {
+	s, err := StartServer(ctx, "DynamoDB Local", c.Port, func(port int) child.Command {
 		return child.Command{
 			Path: "java", Args: append(slices.Clip(arguments), "-port", strconv.Itoa(port)),
 			Dir: filepath.Dir(jar), Name: "dynamodb", Log: c.Log,

@@ -2,8 +2,9 @@
 // SES-compatible server, the functions' real binaries under Lambda's Runtime API, the
 // HTTP API in front of them and an OpenID Connect issuer for people to sign in at.
 //
-// It is for development and tests. It listens on 127.0.0.1 only and answers to no other
-// host name, since whoever reaches it can be anybody.
+// It is for development and tests. It listens on 127.0.0.1 and answers to no other host
+// name, since whoever reaches it can be anybody. DynamoDB Local alone listens on all of the
+// machine's addresses, and has no option against that.
 package local
 
 import (
@@ -17,7 +18,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -120,15 +120,11 @@ func (s *System) listen(ctx context.Context) error {
 	if s.config.Port != 0 {
 		ports = []int{s.config.Port, s.config.Port + 1}
 	}
-	var config net.ListenConfig
 	var urls []string
 	for _, port := range ports {
-		listener, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("port %d is taken: end what uses it, or set PORT (PORT and the one after it are used)", port)
-		}
+		listener, err := listen(ctx, port)
 		if err != nil {
-			return fmt.Errorf("listening on port %d: %w", port, err)
+			return fmt.Errorf("%w (it and the one after it are used)", err)
 		}
 		s.listeners = append(s.listeners, listener)
 		urls = append(urls, "http://"+listener.Addr().String())

@@ -5,21 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os/exec"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"latchkey/internal/local/child"
 )
 
 const (
-	readyTimeout  = time.Minute           // of a server, from its start to its first answer
+	readyTimeout  = time.Minute           // of a server, from its start until it listens
 	readyInterval = 20 * time.Millisecond // between two looks
 	portAttempts  = 3                     // another process may take a free port first
 )
 
-// Server is a child that serves HTTP on a port of this machine.
+// Server is a child that serves HTTP at a port of this machine.
 type Server struct {
 	name    string
 	command func(port int) child.Command
@@ -30,16 +31,16 @@ type Server struct {
 	process *child.Process
 }
 
-// startServer starts the command on the port, or on any free one if port is 0. The
+// StartServer starts the command at the port, or at any free one if port is 0. The
 // child ends with ctx.
-func startServer(ctx context.Context, name string, port int, command func(port int) child.Command) (*Server, error) {
+func StartServer(ctx context.Context, name string, port int, command func(port int) child.Command) (*Server, error) {
 	if port != 0 {
 		s := &Server{name: name, command: command, life: ctx, port: port}
 		return s, s.Start(ctx)
 	}
 	var failed error
 	for range portAttempts {
-		port, err := freePort(ctx)
+		port, err := FreePort(ctx, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -52,10 +53,12 @@ func startServer(ctx context.Context, name string, port int, command func(port i
 }
 
 // Endpoint is the server's address, such as http://127.0.0.1:8000.
-func (s *Server) Endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
+func (s *Server) Endpoint() string { return "http://" + s.address() }
+
+func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // Start starts the server, at its first time or after Stop, on the same port. When it
-// returns, the server answers.
+// returns, the server listens.
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,12 +86,20 @@ func (s *Server) Stop() {
 	}
 }
 
-// waitFor returns when the server answers, whatever it answers.
+// Done is closed when the server has ended.
+func (s *Server) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process.Done()
+}
+
+// waitFor returns when the server listens.
 func (s *Server) waitFor(ctx context.Context, process *child.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	look := time.NewTicker(readyInterval)
 	defer look.Stop()
+	var dialer net.Dialer
 	for {
 		select {
 		case <-process.Done():
@@ -96,32 +107,32 @@ func (s *Server) waitFor(ctx context.Context, process *child.Process) error {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w", s.name, ctx.Err())
 		case <-look.C:
-			if answers(ctx, s.Endpoint()) {
-				return nil
+			if connection, err := dialer.DialContext(ctx, "tcp", s.address()); err == nil {
+				return connection.Close()
 			}
 		}
 	}
 }
 
-func answers(ctx context.Context, address string) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+// FreePort sees that a port of 127.0.0.1 is free, or finds one if it is 0.
+func FreePort(ctx context.Context, port int) (int, error) {
+	listener, err := listen(ctx, port)
 	if err != nil {
-		return false
+		return 0, err
 	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false
-	}
-	return response.Body.Close() == nil
+	port = listener.Addr().(*net.TCPAddr).Port //nolint:errcheck // a TCP listener has a TCP address
+	return port, listener.Close()
 }
 
-// freePort asks the system for a port that is free now.
-func freePort(ctx context.Context) (int, error) {
+// listen takes a port of 127.0.0.1, or any free one if it is 0.
+func listen(ctx context.Context, port int) (net.Listener, error) {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d is taken: end what uses it, or set PORT", port)
 	}
-	port := listener.Addr().(*net.TCPAddr).Port //nolint:errcheck // a TCP listener has a TCP address
-	return port, listener.Close()
+	if err != nil {
+		return nil, fmt.Errorf("listening on port %d: %w", port, err)
+	}
+	return listener, nil
 }

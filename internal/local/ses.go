@@ -48,7 +48,7 @@ func StartSES(ctx context.Context, c SESConfig) (*Server, error) {
 	if _, err := os.Stat(program); err != nil {
 		return nil, missingModule(modules, "aws-ses-v2-local")
 	}
-	s, err := startServer(ctx, "the SES server", c.Port, func(port int) child.Command {
+	s, err := StartServer(ctx, "the SES server", c.Port, func(port int) child.Command {
 		return child.Command{
 			Path: "node", Args: []string{program, "--host", cmp.Or(c.Host, "127.0.0.1"), "--port", strconv.Itoa(port)},
 			Env:  []string{"PATH=" + os.Getenv("PATH"), "AWS_SES_ACCOUNT=" + sesAccount},

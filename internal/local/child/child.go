@@ -4,24 +4,30 @@
 package child
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"syscall"
 	"time"
 )
 
-// grace is how long a child may take to end after SIGTERM before it is killed.
-const grace = 3 * time.Second
+// defaultGrace is how long a child may take to end after SIGTERM before it is killed.
+const defaultGrace = 3 * time.Second
 
 // Command says what to run.
 type Command struct {
-	Path string   // program, absolute or to be found on PATH
-	Args []string // without the program's name
-	Dir  string   // empty: the current folder
-	Env  []string // nil: this process's environment
-	Name string   // begins each line that the child prints
-	Log  *Log     // nil: output is dropped
+	Path   string        // program, absolute or to be found on PATH
+	Args   []string      // without the program's name
+	Dir    string        // empty: the current folder
+	Env    []string      // nil: this process's environment
+	Stdin  io.Reader     // nil: there is nothing to read
+	Stdout io.Writer     // nil: goes to the log, as standard error does
+	Name   string        // begins each line in the log
+	Log    *Log          // nil: lines are dropped
+	Hide   string        // lines that begin so are not worth logging; empty: none
+	Grace  time.Duration // from SIGTERM until the child is killed; 0: 3 seconds
 }
 
 // Process is a running child.
@@ -44,10 +50,12 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	cmd.Env = c.Env
 	cmd.SysProcAttr = attributes()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = grace
-	output := c.Log.writer(c.Name)
-	cmd.Stdout = output
-	cmd.Stderr = output
+	cmd.WaitDelay = cmp.Or(c.Grace, defaultGrace)
+	output := &lineWriter{log: c.Log, name: c.Name, hide: c.Hide}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, output
+	if c.Stdout == nil {
+		cmd.Stdout = output
+	}
 	if err := cmd.Start(); err != nil {
 		stop()
 		return nil, fmt.Errorf("starting %s: %w", c.Name, err)

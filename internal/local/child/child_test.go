@@ -34,6 +34,20 @@ func TestOutputIsWrittenLineByLineUnderTheName(t *testing.T) {
 	}
 }
 
+func TestAnswersAreKeptFromTheLog(t *testing.T) {
+	var out, log buffer
+	p, err := child.Start(t.Context(), child.Command{
+		Path: "sh", Args: []string{"-c", `cat; echo noise of no use >&2; echo trouble >&2`},
+		Stdin: strings.NewReader("answer"), Stdout: &out, Hide: "noise", Name: "job", Log: child.NewLog(&log),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Err(); err != nil || out.String() != "answer" || log.String() != "job | trouble\n" {
+		t.Errorf("%v, stdout %q, log %q", err, out.String(), log.String())
+	}
+}
+
 func TestStopEndsAChildThatIgnoresSIGTERM(t *testing.T) {
 	p, err := child.Start(t.Context(), child.Command{Path: "sh", Args: []string{"-c", `trap "" TERM; echo ready; while :; do sleep 0.1; done`}, Name: "stubborn"})
 	if err != nil {

@@ -22,9 +22,7 @@ func NewLog(w io.Writer) *Log {
 }
 
 // Writer returns a writer whose complete lines go to the log under the name.
-func (l *Log) Writer(name string) io.Writer { return l.writer(name) }
-
-func (l *Log) writer(name string) *lineWriter { return &lineWriter{log: l, name: name} }
+func (l *Log) Writer(name string) io.Writer { return &lineWriter{log: l, name: name} }
 
 func (l *Log) line(name string, line []byte) {
 	if l == nil {
@@ -40,6 +38,7 @@ func (l *Log) line(name string, line []byte) {
 type lineWriter struct {
 	log  *Log
 	name string
+	hide string // lines that begin so are dropped; empty: none
 
 	mu   sync.Mutex
 	rest []byte
@@ -70,7 +69,7 @@ func (w *lineWriter) flush() {
 
 func (w *lineWriter) emit(line []byte) {
 	line = bytes.TrimRight(line, "\r")
-	if len(line) == 0 {
+	if len(line) == 0 || w.hide != "" && bytes.HasPrefix(line, []byte(w.hide)) {
 		return
 	}
 	w.last = string(line)
