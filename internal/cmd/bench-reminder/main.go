@@ -4,18 +4,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
 
+	"latchkey/internal/cmd"
 	"latchkey/internal/local"
 )
 
@@ -24,23 +22,10 @@ It starts DynamoDB Local and the SES-compatible server and takes some minutes.
 
 `
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bench-reminder:", err)
-		os.Exit(1)
-	}
-}
+func main() { cmd.Main("bench-reminder", run) }
 
 func run(ctx context.Context, args []string, out, messages io.Writer) error {
-	flags := flag.NewFlagSet("bench-reminder", flag.ContinueOnError)
-	flags.SetOutput(messages)
-	flags.Usage = func() {
-		_, _ = fmt.Fprint(messages, usage)
-		flags.PrintDefaults()
-	}
+	flags := cmd.Flags("bench-reminder", usage, messages)
 	sizes := []int{10_000, 100_000, 1_000_000}
 	flags.Func("tokens", "how many tokens there are, such as 10000,100000 (default 10000,100000,1000000)", func(text string) (err error) {
 		sizes, err = numbers(text)

@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"text/template"
 	"time"
 
+	"latchkey/internal/cmd"
 	"latchkey/internal/local"
 	"latchkey/internal/local/issuer"
 )
@@ -28,15 +27,7 @@ Each flag is also an environment variable, such as DYNAMODB_ENDPOINT for
 
 `
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "latchkey-local:", err)
-		os.Exit(1)
-	}
-}
+func main() { cmd.Main("latchkey-local", run) }
 
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	c, err := parse(args, log)
@@ -62,12 +53,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 // parse reads flags, and the environment for those that are not given.
 func parse(args []string, log io.Writer) (local.Config, error) {
 	c := local.Config{Environment: map[string]string{}}
-	flags := flag.NewFlagSet("latchkey-local", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.Usage = func() {
-		_, _ = fmt.Fprint(log, usage)
-		flags.PrintDefaults()
-	}
+	flags := cmd.Flags("latchkey-local", usage, log)
 	flags.IntVar(&c.Port, "port", 8080, "port of the HTTP API and the console; the issuer has the one after it; 0: any")
 	flags.StringVar(&c.DataDir, "data-dir", "", "folder in which DynamoDB Local keeps its data (default in memory)")
 	flags.StringVar(&c.DynamoDBEndpoint, "dynamodb-endpoint", "", "a DynamoDB Local that runs already (default one is started)")

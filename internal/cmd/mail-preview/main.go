@@ -2,14 +2,15 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"html/template"
 	"io"
 	"os"
 	"path/filepath"
 
+	"latchkey/internal/cmd"
 	"latchkey/internal/reminder"
 	"latchkey/internal/reminder/sample"
 )
@@ -19,21 +20,11 @@ that leads to them. The style is a deployment's own, if it is given.
 
 `
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "mail-preview:", err)
-		os.Exit(1)
-	}
-}
+func main() { cmd.Main("mail-preview", run) }
 
-func run(args []string, out, messages io.Writer) error {
+func run(_ context.Context, args []string, out, messages io.Writer) error {
 	style := sample.Style
-	flags := flag.NewFlagSet("mail-preview", flag.ContinueOnError)
-	flags.SetOutput(messages)
-	flags.Usage = func() {
-		_, _ = fmt.Fprint(messages, usage)
-		flags.PrintDefaults()
-	}
+	flags := cmd.Flags("mail-preview", usage, messages)
 	folder := flags.String("out", "mail-preview", "folder to write to")
 	flags.StringVar(&style.Company, "company", style.Company, "name of the company (COMPANY_NAME)")
 	flags.StringVar(&style.Color, "color", style.Color, "color of buttons, #rrggbb (MAIL_COLOR)")

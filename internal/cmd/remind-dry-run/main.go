@@ -4,16 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"latchkey/internal/cmd"
 	"latchkey/internal/config"
 	"latchkey/internal/dynamo"
 	"latchkey/internal/reminder"
@@ -30,23 +27,10 @@ AWS settings of the environment. What it prints holds e-mail addresses. Of the l
 
 `
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "remind-dry-run:", err)
-		os.Exit(1)
-	}
-}
+func main() { cmd.Main("remind-dry-run", run) }
 
 func run(ctx context.Context, args []string, out, messages io.Writer) error {
-	flags := flag.NewFlagSet("remind-dry-run", flag.ContinueOnError)
-	flags.SetOutput(messages)
-	flags.Usage = func() {
-		_, _ = fmt.Fprint(messages, usage)
-		flags.PrintDefaults()
-	}
+	flags := cmd.Flags("remind-dry-run", usage, messages)
 	when := flags.String("time", "", "the time of the run, such as 2026-12-08T00:05:00Z (default now)")
 	if err := flags.Parse(args); err != nil {
 		return err
