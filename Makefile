@@ -35,11 +35,11 @@ latchkey-local: node_modules/.package-lock.json
 .PHONY: test
 test: node_modules/.package-lock.json ## run every test that needs no browser
 	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
-	BINARIES=$(CURDIR)/.build/$(HOST_ARCH) go test -timeout 20m ./...
+	BINARIES="$(CURDIR)/.build/$(HOST_ARCH)" go test -timeout 20m ./...
 
 .PHONY: remind-dry-run
 remind-dry-run: ## print who would be told what at TIME=2026-12-24T00:05:00Z; sends nothing
-	@go run ./internal/cmd/remind-dry-run $(if $(TIME),-time $(TIME))
+	@go run ./internal/cmd/remind-dry-run $(if $(TIME),-time "$(TIME)")
 
 .PHONY: mail-preview
 mail-preview: ## write every e-mail for a sample to .build/mail-preview
@@ -51,7 +51,7 @@ bench-reminder: node_modules/.package-lock.json ## measure what a run costs amon
 
 .PHONY: smoke
 smoke: ## test a deployment from outside: URL=https://… LATCHKEY_JWT_ALICE=… _BOB=… _CAROL=… _DAVE=…
-	LATCHKEY_URL=$(URL) go test -count=1 -run '^TestDeployed' ./internal/e2e
+	LATCHKEY_URL="$(URL)" go test -count=1 -run '^TestDeployed' ./internal/e2e
 
 .PHONY: e2e-console
 e2e-console: latchkey-local ## test the page in Chromium
@@ -99,12 +99,12 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 $(GOLANGCI_LINT):
 	@mkdir -p $(@D)
-	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(subst $(@D)/golangci-lint-,,$@)
+	GOBIN="$(CURDIR)/$(@D)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(subst $(@D)/golangci-lint-,,$@)
 	@mv $(@D)/golangci-lint $@
 
 # SAM: the functions by AWS's SAM CLI instead of the local run. See internal/sam.
 
-SAM_TEMPLATE := $(CURDIR)/.build/sam/cdk.out/Latchkey.template.json
+SAM_TEMPLATE := .build/sam/cdk.out/Latchkey.template.json
 SAM          := internal/sam/run .build/latchkey-sam $(SAM_TEMPLATE)
 SOURCES       = $(shell find functions infra internal go.mod go.sum -type f ! -name '*_test.go')
 
@@ -115,7 +115,7 @@ sam-api: $(SAM_TEMPLATE) .build/latchkey-sam ## serve the HTTP API by SAM (PORT,
 .PHONY: sam-invoke
 sam-invoke: $(SAM_TEMPLATE) .build/latchkey-sam ## give one function one event: FN=issue EVENT=events/issue-good.json
 	$(if $(and $(FN),$(EVENT)),,$(error say what: make sam-invoke FN=issue EVENT=events/issue-good.json))
-	@exec $(SAM) invoke $(FN) $(EVENT)
+	@exec $(SAM) invoke "$(FN)" "$(EVENT)"
 
 .PHONY: sam-seed
 sam-seed: .build/latchkey-sam ## put the tokens of events/ back into sam-api's table
@@ -123,16 +123,17 @@ sam-seed: .build/latchkey-sam ## put the tokens of events/ back into sam-api's t
 
 .PHONY: sam-test
 sam-test: $(SAM_TEMPLATE) sam-validate ## a round trip and every event by SAM
-	SAM_TEMPLATE=$(SAM_TEMPLATE) internal/sam/run go test -count=1 -tags sam -timeout 5m ./internal/sam
+	@go test -c -tags sam -o .build/sam/ ./internal/sam
+	cd internal/sam && SAM_TEMPLATE="$(CURDIR)/$(SAM_TEMPLATE)" exec ./run ../../.build/sam/sam.test -test.timeout 5m
 
 .PHONY: sam-validate
 sam-validate: $(SAM_TEMPLATE) ## have SAM check the template
-	@cd internal/sam && DOCKER=no ./run sh -c '"$$SAM" validate --lint --region us-east-1 --template $(SAM_TEMPLATE)'
+	@cd internal/sam && DOCKER=no ./run sh -c '"$$SAM" validate --lint --region us-east-1 --template ../../$(SAM_TEMPLATE)'
 
 $(SAM_TEMPLATE): $(SOURCES) internal/sam/cdk.json node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
 	@echo "sam: making the template" >&2
-	@cd internal/sam && npx --no-install cdk synth --quiet --output $(@D) >&2
+	@cd internal/sam && npx --no-install cdk synth --quiet --output "$(CURDIR)/$(@D)" >&2
 	@touch $@
 
 .build/latchkey-sam: $(SOURCES)

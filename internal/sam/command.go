@@ -1,17 +1,14 @@
 package sam
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
+
+	"latchkey/internal/local/child"
 )
 
 // containerHost is this machine, for who is in a container.
@@ -20,19 +17,8 @@ const containerHost = "host.docker.internal"
 // endTimeout is how long SAM may take to remove its containers at its end.
 const endTimeout = 30 * time.Second
 
-// command is a running `sam local`.
-type command struct {
-	*exec.Cmd
-
-	variables string // file of the functions' environment, which ends with it
-}
-
-// start starts `sam local …` with what all of them need. It ends with ctx.
-func (c CLI) start(ctx context.Context, in io.Reader, out io.Writer, arguments ...string) (*command, error) {
-	variables, err := c.writeVariables()
-	if err != nil {
-		return nil, err
-	}
+// command is `sam local …` with what all of them need.
+func (c CLI) command(variables string, arguments ...string) child.Command {
 	arguments = append([]string{"local"}, arguments...)
 	arguments = append(
 		arguments, "--template", c.Template, "--env-vars", variables, "--region", "us-east-1",
@@ -42,21 +28,11 @@ func (c CLI) start(ctx context.Context, in io.Reader, out io.Writer, arguments .
 	if c.Image != "" {
 		arguments = append(arguments, "--invoke-image", c.Image)
 	}
-	cmd := exec.CommandContext(ctx, c.Path, arguments...) //nolint:gosec // G204: running the developer's SAM is the purpose
-	cmd.Env = environment()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, &quiet{w: c.Log.Writer("sam")}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endTimeout
-	// Ctrl-C is for us alone: a second signal would disturb SAM in its clearing up.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting sam: %w", err), os.Remove(variables))
+	return child.Command{
+		Path: c.Path, Args: arguments, Env: environment(), Name: "sam", Log: c.Log, Grace: endTimeout,
+		Hide: "Cannot detect function id", // of each of CDK's resources which is no function
 	}
-	return &command{cmd, variables}, nil
 }
-
-// wait returns when SAM has ended.
-func (c *command) wait() error { return errors.Join(c.Wait(), os.Remove(c.variables)) }
 
 // writeVariables writes the functions' environment, which goes before the template's, and
 // before this process's, of which SAM would hand over what has the same name.
@@ -64,7 +40,7 @@ func (c CLI) writeVariables() (string, error) {
 	content, err := json.Marshal(map[string]map[string]string{"Parameters": {
 		"AWS_ENDPOINT_URL_DYNAMODB": inContainer(c.Servers.DynamoDB),
 		"AWS_ENDPOINT_URL_SESV2":    inContainer(c.Servers.SES),
-		"TABLE_NAME":                c.Servers.Table,
+		"TABLE_NAME":                Table,
 	}})
 	if err != nil {
 		return "", fmt.Errorf("writing the functions' environment: %w", err)
@@ -94,29 +70,4 @@ func environment() []string {
 		}
 	}
 	return kept
-}
-
-// quiet drops the line of complaint that SAM has for each of CDK's resources which is no
-// function.
-type quiet struct {
-	w    io.Writer
-	rest []byte
-}
-
-// Write implements io.Writer.
-func (q *quiet) Write(p []byte) (int, error) {
-	q.rest = append(q.rest, p...)
-	for {
-		line, rest, found := bytes.Cut(q.rest, []byte("\n"))
-		if !found {
-			return len(p), nil
-		}
-		q.rest = bytes.Clone(rest)
-		if bytes.HasPrefix(line, []byte("Cannot detect function id")) {
-			continue
-		}
-		if _, err := q.w.Write(append(bytes.Clone(line), '\n')); err != nil {
-			return 0, err
-		}
-	}
 }

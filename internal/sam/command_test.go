@@ -1,8 +1,6 @@
 package sam_test
 
 import (
-	"bytes"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,19 +26,6 @@ func TestContainersFindThisMachinesServers(t *testing.T) {
 		if got := sam.InContainer(endpoint); got != want {
 			t.Errorf("%s: %s, want %s", endpoint, got, want)
 		}
-	}
-}
-
-func TestComplaintsAboutCDKAreDropped(t *testing.T) {
-	var log bytes.Buffer
-	w := sam.Quiet(&log)
-	for _, part := range []string{"Invoking boot", "strap\nCannot detect function", " id from x\nSTART\n", "Cannot detect function id\n"} {
-		if _, err := io.WriteString(w, part); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := log.String(), "Invoking bootstrap\nSTART\n"; got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -74,7 +59,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}
 }
 
-// A server that is named is used as it is, and not ended.
+// A server that is named is used and not ended, and a table that is there is left as it is.
 func TestNamedServersAreUsed(t *testing.T) {
 	root, err := localtest.Root()
 	if err != nil {
@@ -86,14 +71,21 @@ func TestNamedServersAreUsed(t *testing.T) {
 	}
 	t.Cleanup(running.Stop)
 	servers, err := sam.StartServers(t.Context(), sam.ServersConfig{
-		DynamoDB: running.Endpoint(), SES: "http://127.0.0.1:1", Start: sam.Never, NodeModules: t.TempDir(),
+		DynamoDB: running.Endpoint(), SES: "http://127.0.0.1:1", NodeModules: t.TempDir(),
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	servers.Stop()
+	if servers.Found {
+		t.Error("the table is said to have been there already")
+	}
 	tables, err := local.NewDynamoDBClient(running.Endpoint()).ListTables(t.Context(), &dynamodb.ListTablesInput{})
-	if err != nil || !slices.Equal(tables.TableNames, []string{servers.Table}) {
-		t.Errorf("tables %+v, %v, want %s", tables, err, servers.Table)
+	if err != nil || !slices.Equal(tables.TableNames, []string{sam.Table}) {
+		t.Errorf("tables %+v, %v, want %s", tables, err, sam.Table)
+	}
+	again, err := sam.StartServers(t.Context(), sam.ServersConfig{DynamoDB: running.Endpoint(), SES: "http://127.0.0.1:1"}, time.Now())
+	if err != nil || !again.Found {
+		t.Errorf("again: %+v, %v, want the table to be found", again, err)
 	}
 }

@@ -32,7 +32,7 @@ func FromEnvironment(template string, servers *Servers, log *child.Log) (CLI, er
 		return CLI{}, errors.New("SAM is not set: start this by internal/sam/run")
 	}
 	if _, err := os.Stat(template); err != nil {
-		return CLI{}, fmt.Errorf("there is no template, make sam-template makes it: %w", err)
+		return CLI{}, fmt.Errorf("there is no template: run this through make: %w", err)
 	}
 	return CLI{Path: path, Image: os.Getenv("SAM_IMAGE"), Template: template, Servers: servers, Log: log}, nil
 }
@@ -46,13 +46,20 @@ func (e *FunctionError) Error() string { return "the function answered with an e
 // Invoke gives the event to the function in a container of its own and returns what it
 // answers, also beside a [FunctionError].
 func (c CLI) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {
-	var output bytes.Buffer
-	cmd, err := c.start(ctx, bytes.NewReader(event), &output, "invoke", function, "--event", "-")
+	variables, err := c.writeVariables()
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.wait(); err != nil {
-		return nil, fmt.Errorf("invoking %s: sam: %w", function, err)
+	defer os.Remove(variables)
+	var output bytes.Buffer
+	command := c.command(variables, "invoke", function, "--event", "-")
+	command.Stdin, command.Stdout = bytes.NewReader(event), &output
+	process, err := child.Start(ctx, command)
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Err(); err != nil {
+		return nil, fmt.Errorf("invoking %s: sam: %w, saying: %s", function, err, process.LastLine())
 	}
 	// SAM succeeds although the function did not.
 	answer := bytes.TrimSpace(output.Bytes())

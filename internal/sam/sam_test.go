@@ -10,7 +10,9 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,8 +49,11 @@ func start(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Whoever ends the tests ends what they have started.
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	t.Cleanup(stop)
 	log := child.NewLog(t.Output())
-	servers, err := sam.StartServers(t.Context(), sam.ServersConfig{
+	servers, err := sam.StartServers(ctx, sam.ServersConfig{
 		NodeModules: filepath.Join(root, "node_modules"), Start: sam.Separate, Log: log,
 	}, time.Now())
 	if err != nil {
@@ -59,7 +64,7 @@ func start(t *testing.T) *site {
 	if s.CLI, err = sam.FromEnvironment(os.Getenv("SAM_TEMPLATE"), servers, log); err != nil {
 		t.Fatal(err)
 	}
-	if s.table, err = fixture.Open(t.Context(), servers.DynamoDB, servers.Table, time.Now()); err != nil {
+	if s.table, err = fixture.Open(ctx, servers.DynamoDB, sam.Table, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if s.order, err = fixture.Events(filepath.Join(root, "events")); err != nil {
@@ -68,17 +73,17 @@ func start(t *testing.T) *site {
 	for _, e := range s.order {
 		s.events[e.File] = e
 	}
-	api, err := s.StartAPI(t.Context(), 0)
+	api, err := s.StartAPI(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(api.Stop)
-	lambda, err := s.StartLambda(t.Context(), 0)
+	lambda, err := s.StartLambda(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(lambda.Stop)
-	s.api, s.lambda = api.URL, lambda.URL
+	s.api, s.lambda = api.Endpoint(), lambda.Endpoint()
 	return s
 }
 

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"latchkey/internal/dynamo"
 	"latchkey/internal/fixture"
 	"latchkey/internal/local"
 	"latchkey/internal/local/child"
@@ -45,27 +45,25 @@ const (
 	IfNone   Start = iota // where there are none, at the ports where others look for them
 	Briefly               // where there are none, at any ports, so that nobody comes to rely on them
 	Separate              // always, at any ports
-	Never                 // it is an error if there are none
 )
 
-// table is the template's.
-const table = "latchkey"
+// Table is the name of the template's table.
+const Table = "latchkey"
 
 // Servers are what the functions in their containers talk to on this machine.
 type Servers struct {
 	DynamoDB string // endpoint
 	SES      string // endpoint; its viewer is there, too
-	Table    string
+	Found    bool   // the table was there already, and was left as it was
 
 	started []*local.Server
 }
 
-// StartServers finds or starts DynamoDB Local and the SES server, and creates the table.
-// A DynamoDB Local that was started here gets the tokens of package fixture. What was
-// started ends with ctx, or by Stop. It listens on all addresses of the machine: the
-// containers are not on its loopback.
+// StartServers finds or starts DynamoDB Local and the SES server. If the table is not there,
+// it is made and gets the tokens of package fixture. What was started ends with ctx, or by
+// Stop. It listens on all addresses of the machine: the containers are not on its loopback.
 func StartServers(ctx context.Context, c ServersConfig, now time.Time) (*Servers, error) {
-	s := &Servers{DynamoDB: c.DynamoDB, SES: c.SES, Table: table}
+	s := &Servers{DynamoDB: c.DynamoDB, SES: c.SES}
 	if err := s.start(ctx, c, now); err != nil {
 		s.Stop()
 		return nil, err
@@ -74,26 +72,26 @@ func StartServers(ctx context.Context, c ServersConfig, now time.Time) (*Servers
 }
 
 func (s *Servers) start(ctx context.Context, c ServersConfig, now time.Time) error {
-	startedDynamoDB, err := s.findOrStart(ctx, c, &s.DynamoDB, kind{
-		"DynamoDB Local", "DYNAMODB_ENDPOINT", DynamoDBPort, isDynamoDB, func(port int) (*local.Server, error) {
-			return local.StartDynamoDB(ctx, local.DynamoDBConfig{NodeModules: c.NodeModules, Port: port, Log: c.Log})
-		},
+	err := s.findOrStart(ctx, c.Start, &s.DynamoDB, dynamoDB, func(port int) (*local.Server, error) {
+		return local.StartDynamoDB(ctx, local.DynamoDBConfig{NodeModules: c.NodeModules, Port: port, Log: c.Log})
 	})
 	if err != nil {
 		return err
 	}
-	_, err = s.findOrStart(ctx, c, &s.SES, kind{
-		"an aws-ses-v2-local", "SES_ENDPOINT", SESPort, isSES, func(port int) (*local.Server, error) {
-			return local.StartSES(ctx, local.SESConfig{NodeModules: c.NodeModules, Port: port, Host: "0.0.0.0", Log: c.Log})
-		},
+	err = s.findOrStart(ctx, c.Start, &s.SES, ses, func(port int) (*local.Server, error) {
+		return local.StartSES(ctx, local.SESConfig{NodeModules: c.NodeModules, Port: port, Host: "0.0.0.0", Log: c.Log})
 	})
 	if err != nil {
 		return err
 	}
-	if startedDynamoDB {
-		return s.Fill(ctx, now)
+	tables, err := local.NewDynamoDBClient(s.DynamoDB).ListTables(ctx, &dynamodb.ListTablesInput{})
+	if err != nil {
+		return fmt.Errorf("looking for the table: %w", err)
 	}
-	return dynamo.CreateTable(ctx, local.NewDynamoDBClient(s.DynamoDB), s.Table)
+	if s.Found = slices.Contains(tables.TableNames, Table); s.Found {
+		return nil
+	}
+	return Seed(ctx, s.DynamoDB, now)
 }
 
 // kind is a kind of server.
@@ -102,34 +100,34 @@ type kind struct {
 	variable string // that names one to use
 	port     int
 	is       func(ctx context.Context, endpoint string) error
-	start    func(port int) (*local.Server, error)
 }
 
-// findOrStart sets the endpoint unless it is set, and reports whether it started a server.
-func (s *Servers) findOrStart(ctx context.Context, c ServersConfig, endpoint *string, k kind) (started bool, err error) {
+var (
+	dynamoDB = kind{"DynamoDB Local", "DYNAMODB_ENDPOINT", DynamoDBPort, isDynamoDB}
+	ses      = kind{"aws-ses-v2-local", "SES_ENDPOINT", SESPort, isSES}
+)
+
+// findOrStart sets the endpoint unless it is set.
+func (s *Servers) findOrStart(ctx context.Context, when Start, endpoint *string, k kind, start func(port int) (*local.Server, error)) (err error) {
 	if *endpoint != "" {
-		return false, nil
+		return nil
 	}
-	port := k.port
-	if c.Start != Separate {
+	if when != Separate {
 		if *endpoint, err = k.find(ctx); *endpoint != "" || err != nil {
-			return false, err
+			return err
 		}
 	}
-	switch c.Start {
-	case Never:
-		return false, fmt.Errorf("%s does not run at port %d: make sam-api starts it", k.name, k.port)
-	case Briefly, Separate:
-		port = 0
-	case IfNone:
+	port := 0
+	if when == IfNone {
+		port = k.port
 	}
-	server, err := k.start(port)
+	server, err := start(port)
 	if err != nil {
-		return false, err
+		return err
 	}
 	s.started = append(s.started, server)
 	*endpoint = server.Endpoint()
-	return true, nil
+	return nil
 }
 
 // find returns the endpoint of the server at its port, or "" if nothing listens there.
@@ -149,9 +147,19 @@ func (k kind) find(ctx context.Context) (string, error) {
 	return endpoint, nil
 }
 
-// Fill empties the table and puts the tokens of package fixture into it.
-func (s *Servers) Fill(ctx context.Context, now time.Time) error {
-	_, err := fixture.Open(ctx, s.DynamoDB, s.Table, now)
+// FindDynamoDB is the endpoint of the DynamoDB Local that runs at DynamoDBPort.
+func FindDynamoDB(ctx context.Context) (string, error) {
+	endpoint, err := dynamoDB.find(ctx)
+	if err == nil && endpoint == "" {
+		err = fmt.Errorf("no DynamoDB Local answers on port %d: make sam-api starts one", DynamoDBPort)
+	}
+	return endpoint, err
+}
+
+// Seed empties the table of the DynamoDB Local at an endpoint and puts the tokens of package
+// fixture into it. The table is made if it is not there.
+func Seed(ctx context.Context, endpoint string, now time.Time) error {
+	_, err := fixture.Open(ctx, endpoint, Table, now)
 	return err
 }
 

@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"text/template"
 	"time"
 
+	"latchkey/internal/cmd"
 	"latchkey/internal/fixture"
+	"latchkey/internal/local"
 	"latchkey/internal/local/child"
 	"latchkey/internal/sam"
 )
@@ -27,15 +27,7 @@ latchkey-sam TEMPLATE seed                    puts the tokens of the events back
 
 DYNAMODB_ENDPOINT and SES_ENDPOINT name servers to use`
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "latchkey-sam:", err)
-		os.Exit(1)
-	}
-}
+func main() { cmd.Main("latchkey-sam", run) }
 
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) < 2 {
@@ -49,7 +41,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	case what == "invoke" && len(rest) == 2:
 		return invoke(ctx, path, rest[0], rest[1], out, lines)
 	case what == "seed" && len(rest) == 0:
-		return seed(ctx, out, lines)
+		return seed(ctx, out)
 	default:
 		return errors.New("want\n" + usage)
 	}
@@ -68,6 +60,9 @@ func api(ctx context.Context, path string, out io.Writer, log *child.Log) error 
 		if port, err = strconv.Atoi(text); err != nil {
 			return fmt.Errorf("PORT is %q: want a number", text)
 		}
+	}
+	if _, err := local.FreePort(ctx, port); err != nil {
+		return err
 	}
 	s, err := servers(ctx, sam.IfNone, log)
 	if err != nil {
@@ -119,15 +114,18 @@ func invoke(ctx context.Context, path, function, file string, out io.Writer, log
 	return err
 }
 
-func seed(ctx context.Context, out io.Writer, log *child.Log) error {
-	s, err := servers(ctx, sam.Never, log)
-	if err != nil {
+func seed(ctx context.Context, out io.Writer) error {
+	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
+	if endpoint == "" {
+		var err error
+		if endpoint, err = sam.FindDynamoDB(ctx); err != nil {
+			return err
+		}
+	}
+	if err := sam.Seed(ctx, endpoint, time.Now()); err != nil {
 		return err
 	}
-	if err := s.Fill(ctx, time.Now()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "Table %s at %s holds the tokens of the events, and nothing else.\n", s.Table, s.DynamoDB)
+	_, err := fmt.Fprintf(out, "Table %s at %s holds the tokens of the events, and nothing else.\n", sam.Table, endpoint)
 	return err
 }
 
@@ -136,7 +134,10 @@ Latchkey by SAM. Ctrl-C ends it.
 
   API       {{.URL}}
   Mailbox   {{.SES}}
-
+{{if .Found}}
+  The table was there already, and was left as it was. make sam-seed empties it and fills in
+  the tokens that these lines need.
+{{end}}
   Who is this token? It is one of those that the events know:
 
     curl -s {{.URL}}/v1/whoami -H 'Authorization: Bearer {{.Active}}'
@@ -146,11 +147,11 @@ Latchkey by SAM. Ctrl-C ends it.
     curl -s {{.URL}}/v1/whoami -H 'Authorization: Bearer {{.Revoked}}'
     curl -s {{.URL}}/v1/whoami
 
-  SAM knows no JWT authorizer: it hands over no claims, so what people do is refused here,
+  SAM has no JWT authorizer and passes no claims, so people's routes answer 401 here:
 
     curl -s {{.URL}}/v1/tokens
 
-  and done by events, which hold claims, in another terminal:
+  Use events instead, which hold claims, in another terminal:
 
     make sam-invoke FN=issue EVENT=events/issue-good.json
     make sam-invoke FN=list EVENT=events/list-own.json
@@ -158,8 +159,8 @@ Latchkey by SAM. Ctrl-C ends it.
 
 `))
 
-func welcome(out io.Writer, service *sam.Service, s *sam.Servers) error {
-	values := map[string]string{"URL": service.URL, "SES": s.SES}
+func welcome(out io.Writer, service *local.Server, s *sam.Servers) error {
+	values := map[string]any{"URL": service.Endpoint(), "SES": s.SES, "Found": s.Found}
 	for _, t := range fixture.Tokens() {
 		switch {
 		case !t.RevokedAt.IsZero():
