@@ -102,9 +102,12 @@ func (h *Handler) Handle(ctx context.Context, e events.CloudWatchEvent) (Result,
 		return Result{}, nil
 	}
 	mail, err := h.store.Mail(ctx, d.Mail.MessageID)
-	if errors.Is(err, token.ErrNotFound) && e.Time.Sub(d.Mail.Timestamp) > kept {
-		h.log.InfoContext(ctx, "feedback", "event", d.EventType, "message_id", d.Mail.MessageID, "late", true)
-		return Result{}, nil
+	if errors.Is(err, token.ErrNotFound) {
+		if e.Time.Sub(d.Mail.Timestamp) > kept {
+			h.log.InfoContext(ctx, "feedback", "event", d.EventType, "message_id", d.Mail.MessageID, "late", true)
+			return Result{}, nil
+		}
+		return Result{}, fmt.Errorf("e-mail %s is not known", d.Mail.MessageID)
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("finding e-mail %s: %w", d.Mail.MessageID, err)
