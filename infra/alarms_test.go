@@ -41,7 +41,7 @@ func TestEveryAlarmHasItsPlaybook(t *testing.T) {
 		}
 		previous := -1
 		for _, heading := range []string{
-			"# " + name + "\n", "\n## What it means\n", "\n## What users notice\n", "\n## How to look\n", "\n## How to mend\n", "\n## How to check\n",
+			"# " + name + "\n", "\n## What it means\n", "\n## What users notice\n", "\n## How to look\n", "\n## How to fix\n", "\n## How to check\n",
 		} {
 			position := bytes.Index(content, []byte(heading))
 			if position <= previous {
