@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, out, messages io.Writer) error {
 		config.Notices
 	}]()
 	if err != nil {
+		flags.Usage()
 		return err
 	}
 	schedule, err := token.NewSchedule(c.NoticeDays)
