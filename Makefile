@@ -59,9 +59,10 @@ e2e-console: latchkey-local ## test the page in Chromium
 	  node --test internal/e2e/console/*.test.mjs
 
 .PHONY: screenshots
-screenshots: latchkey-local ## take the README's pictures of the page anew
-	@CHROMIUM="$$(internal/e2e/console/chromium)" node internal/e2e/console/with-system.mjs .build/latchkey-local \
-	  node internal/e2e/console/screenshots.mjs
+screenshots: latchkey-local mail-preview ## take the README's pictures of the page and the e-mails anew
+	@export CHROMIUM="$$(internal/e2e/console/chromium)"; \
+	node internal/cmd/mail-preview/screenshots.mjs .build/mail-preview; \
+	node internal/e2e/console/with-system.mjs .build/latchkey-local node internal/e2e/console/screenshots.mjs
 
 .PHONY: check
 check: lint test e2e-console sam-test ## everything that CI runs
