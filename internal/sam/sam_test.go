@@ -143,7 +143,7 @@ func (s *site) invokeCommand(t *testing.T) {
 		}
 	}
 	if _, err := s.Invoke(t.Context(), "nothing", []byte("{}")); err == nil {
-		t.Error("a function that there is not was invoked")
+		t.Error("an unknown function was invoked")
 	}
 }
 

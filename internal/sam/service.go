@@ -27,7 +27,7 @@ func (c CLI) serve(ctx context.Context, what string, port int) (*local.Server, e
 	}
 	defer os.Remove(variables) // once SAM listens it has read them
 	return local.StartServer(ctx, "sam local "+what, port, func(port int) child.Command {
-		// A container a function is kept; a new one for each event would cost half a second.
+		// One container per function is kept; a new one for each event would cost half a second.
 		return c.command(variables, what, "--port", strconv.Itoa(port), "--warm-containers", "LAZY")
 	})
 }
