@@ -59,7 +59,7 @@ e2e-console: latchkey-local ## test the page in Chromium
 	  node --test internal/e2e/console/*.test.mjs
 
 .PHONY: screenshots
-screenshots: latchkey-local mail-preview ## take the README's pictures of the page and the e-mails anew
+screenshots: latchkey-local mail-preview ## retake the README's pictures of the page and the e-mails
 	@export CHROMIUM="$$(internal/e2e/console/chromium)"; \
 	node internal/cmd/mail-preview/screenshots.mjs .build/mail-preview; \
 	node internal/e2e/console/with-system.mjs .build/latchkey-local node internal/e2e/console/screenshots.mjs

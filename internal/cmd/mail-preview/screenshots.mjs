@@ -1,4 +1,4 @@
-// Takes the README's pictures of the notices that mail-preview wrote to a folder, into
+// Retakes the README's pictures of the notices that mail-preview wrote to a folder, into
 // internal/reminder/docs: "make screenshots".
 
 import { mkdir } from "node:fs/promises";
