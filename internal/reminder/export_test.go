@@ -1,0 +1,11 @@
+package reminder
+
+// NewPace is that of a run.
+var NewPace = newPace
+
+// Limit is how many recipients a second are sent to now.
+func (p *pace) Limit() float64 { return float64(p.limiter.Limit()) }
+
+// Slower halves a rate that was too fast, Faster goes back towards what is granted.
+func (p *pace) Slower() { p.slower(p.limiter.Limit()) }
+func (p *pace) Faster() { p.faster() }
