@@ -4,7 +4,7 @@
 //
 // The protocol is a library's; this package is its storage and the sign-in page. Its
 // signing key is made anew at every start. Authorization code with PKCE (S256) is the
-// only flow.
+// only flow; a refresh token comes with it, as from Cognito.
 package issuer
 
 import (
@@ -45,11 +45,11 @@ func New(c Config) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the issuer's key: %w", err)
 	}
-	s := &storage{config: c, key: signingKey{key, rand.Text()}, requests: map[string]*request{}}
+	s := &storage{config: c, key: signingKey{key, rand.Text()}, requests: map[string]*request{}, refreshable: map[string]*request{}}
 	var sealing [32]byte // for its opaque access tokens, which nothing here takes
 	_, _ = rand.Read(sealing[:])
 	provider, err := op.NewProvider(
-		&op.Config{CryptoKey: sealing, CodeMethodS256: true, SupportedScopes: []string{"openid", "email", "profile"}, DefaultLogoutRedirectURI: c.Redirects[0]},
+		&op.Config{CryptoKey: sealing, CodeMethodS256: true, GrantTypeRefreshToken: true, SupportedScopes: []string{"openid", "email", "profile"}, DefaultLogoutRedirectURI: c.Redirects[0]},
 		s, op.StaticIssuer(c.URL), op.WithAllowInsecure())
 	if err != nil {
 		return nil, fmt.Errorf("making the issuer: %w", err)

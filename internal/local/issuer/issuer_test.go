@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -191,6 +192,45 @@ func TestACodeIsGoodOnce(t *testing.T) {
 	if p := b.exchange(t, code, verifier); p.status < 400 {
 		t.Errorf("a second time: %d", p.status)
 	}
+}
+
+// The console's session outlives a JWT, until the person signs out.
+func TestRefreshing(t *testing.T) {
+	b := start(t)
+	tokens := func(p page) (idToken, refreshToken string) {
+		var answer struct {
+			IDToken      string `json:"id_token"`
+			RefreshToken string `json:"refresh_token"`
+		}
+		if err := json.Unmarshal([]byte(p.body), &answer); err != nil || p.status != 200 {
+			t.Fatalf("%d %s: %v", p.status, p.body, err)
+		}
+		return answer.IDToken, answer.RefreshToken
+	}
+	refresh := func(token string) page {
+		return b.do(t, "POST", b.url+"/oauth/token", url.Values{
+			"grant_type": {"refresh_token"}, "client_id": {issuer.ClientID}, "refresh_token": {token}, "scope": {"openid email profile offline_access"},
+		})
+	}
+	before, first := tokens(b.exchange(t, b.signIn(t, "bob"), verifier))
+	after, second := tokens(refresh(first))
+	for _, name := range []string{"sub", "auth_time", "custom:organization", "cognito:groups", "token_use"} {
+		was, is := b.claims(t, before)[name], b.claims(t, after)[name]
+		if is == nil || !reflect.DeepEqual(was, is) {
+			t.Errorf("%s was %v and is %v", name, was, is)
+		}
+	}
+	refused := func(token, which string) {
+		if p := refresh(token); p.status != 400 || !strings.Contains(p.body, `"invalid_grant"`) {
+			t.Errorf("%s: %d %s", which, p.status, p.body)
+		}
+	}
+	refused(first, "a second time")
+	out := b.do(t, "POST", b.url+"/revoke", url.Values{"client_id": {issuer.ClientID}, "token": {second}, "token_type_hint": {"refresh_token"}})
+	if out.status != 200 || out.header.Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("revoking: %d %s", out.status, out.body)
+	}
+	refused(second, "after it was revoked")
 }
 
 func TestPeopleAreSentBackToTheConsoleOnly(t *testing.T) {

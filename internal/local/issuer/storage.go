@@ -21,8 +21,9 @@ type storage struct {
 	config Config
 	key    signingKey
 
-	mu       sync.Mutex
-	requests map[string]*request
+	mu          sync.Mutex
+	requests    map[string]*request
+	refreshable map[string]*request // sign-ins by their refresh tokens
 }
 
 var _ op.Storage = (*storage)(nil)
@@ -33,7 +34,8 @@ func (s *storage) CreateAuthRequest(_ context.Context, asked *oidc.AuthRequest, 
 	if asked.CodeChallenge == "" || asked.CodeChallengeMethod != oidc.CodeChallengeMethodS256 {
 		return nil, oidc.ErrInvalidRequest().WithDescription("PKCE with S256 is required")
 	}
-	r := &request{id: rand.Text(), asked: *asked, scopes: asked.Scopes}
+	// Cognito gives a refresh token unasked; the library wants to be asked by this scope.
+	r := &request{id: rand.Text(), asked: *asked, scopes: append(slices.Clone(asked.Scopes), oidc.ScopeOfflineAccess)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests[r.id] = r

@@ -3,32 +3,16 @@ package issuer
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
 // errUnused answers the parts of the protocol that the console does not use: client
-// secrets, refresh tokens, introspection, JWT profile grants.
+// secrets, introspection, JWT profile grants.
 var errUnused = errors.New("not offered by the local issuer")
 
 func (s *storage) AuthorizeClientIDSecret(context.Context, string, string) error { return errUnused }
-
-func (s *storage) CreateAccessAndRefreshTokens(context.Context, op.TokenRequest, string) (string, string, time.Time, error) {
-	return "", "", time.Time{}, errUnused
-}
-
-func (s *storage) TokenRequestByRefreshToken(context.Context, string) (op.RefreshTokenRequest, error) {
-	return nil, errUnused
-}
-
-func (s *storage) GetRefreshTokenInfo(context.Context, string, string) (string, string, error) {
-	return "", "", op.ErrInvalidRefreshToken
-}
-
-func (s *storage) RevokeToken(context.Context, string, string, string) *oidc.Error { return nil }
 
 func (s *storage) SetIntrospectionFromToken(context.Context, *oidc.IntrospectionResponse, string, string, string) error {
 	return errUnused
