@@ -2,7 +2,7 @@
 
 import { SessionEnded } from "./session.js";
 
-/** An answer that isn't a success: RFC 9457, with the API's code and field errors. */
+/** What isn't a success: RFC 9457, with the API's code and field errors; status 0 if no whole answer came. */
 export class Problem extends Error {
   constructor(status, { title, detail, code, errors } = {}) {
     super(detail || title || "The service answered with an error. Try again in a moment.");
@@ -25,8 +25,8 @@ export class API {
     return this.#call("GET", `/v1/tokens?${new URLSearchParams(set)}`, undefined, signal);
   }
 
-  get(id) {
-    return this.#call("GET", `/v1/tokens/${encodeURIComponent(id)}`);
+  get(id, signal) {
+    return this.#call("GET", `/v1/tokens/${encodeURIComponent(id)}`, undefined, signal);
   }
 
   /** Answers { token, secret }. The secret can't be had again. */
@@ -39,23 +39,31 @@ export class API {
   }
 
   async #call(method, path, body, signal) {
-    const headers = { Authorization: `Bearer ${await this.#session.token()}` };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const send = (token) => fetch(path, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) },
+      body: JSON.stringify(body),
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
     let response;
     try {
-      response = await fetch(path, {
-        method, headers, signal, body: JSON.stringify(body), cache: "no-store", credentials: "omit", redirect: "error",
-      });
+      const token = this.#session.token();
+      response = await send(token);
+      if (response.status === 401) response = await send(await this.#session.renewed(token));
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted || error instanceof SessionEnded) throw error;
       throw new Problem(0, { detail: "The service can’t be reached. Check your connection and try again." });
     }
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
     if (response.status === 401) {
       await this.#session.forget();
       throw new SessionEnded();
     }
-    throw new Problem(response.status, answer);
+    const answer = await response.json().catch(() => null);
+    if (!response.ok) throw new Problem(response.status, answer ?? {});
+    if (!answer) throw new Problem(0, { detail: "The service’s answer was cut off. Try again." });
+    return answer;
   }
 }

@@ -1,24 +1,32 @@
 // The panel "Add new API key".
 
-import { SessionEnded } from "./session.js";
 import { countDays, datePlus, daysUntil, longDate, shortDate } from "./dates.js";
-import { $, busy, closeByButtons, h, icon, showError } from "./dom.js";
+import { $, busy, closable, h, icon, showError } from "./dom.js";
 
 const DRAFT = "console.draft";
 const MAX_DAYS = 365;
+const UNCERTAIN = "It isn’t certain whether the key was made, so look in the list first, and revoke a key whose token you don’t have.";
+
+/** Which field of the form a part of the request belongs to. */
+const FIELD = { name: "name", period: "period", expires_on: "period", expires_in_days: "period", scopes: "scopes" };
 
 export class CreatePanel {
-  #api; #fail; #created;
+  #api; #handled; #person; #created; #uncertain;
   #dialog = $("new-key");
   #form = $("new-key-form");
 
-  constructor({ api, fail, config, created }) {
+  constructor({ api, handled, config, person, created, uncertain }) {
     this.#api = api;
-    this.#fail = fail;
+    this.#handled = handled;
+    this.#person = person;
     this.#created = created;
+    this.#uncertain = uncertain;
     this.#offerScopes(config.token_scopes);
-    closeByButtons(this.#dialog);
-    this.#form.addEventListener("input", () => this.#showPeriod());
+    closable(this.#dialog);
+    this.#form.addEventListener("input", (event) => {
+      this.#showFieldErrors(FIELD[event.target.name], []);
+      this.#showPeriod();
+    });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       busy($("generate"), () => this.#submit());
@@ -51,14 +59,14 @@ export class CreatePanel {
     if (!this.#dialog.open) return;
     const typed = new FormData(this.#form);
     sessionStorage.setItem(DRAFT, JSON.stringify({
-      name: typed.get("name"), period: typed.get("period"), expires_on: typed.get("expires_on"), scopes: typed.getAll("scopes"),
+      by: this.#person.id, name: typed.get("name"), period: typed.get("period"), expires_on: typed.get("expires_on"), scopes: typed.getAll("scopes"),
     }));
   }
 
   #restoreDraft() {
     const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "null");
     sessionStorage.removeItem(DRAFT);
-    if (!draft) return;
+    if (draft?.by !== this.#person.id) return; // somebody else has signed in meanwhile
     const fields = this.#form.elements;
     fields.name.value = draft.name;
     fields.period.value = draft.period;
@@ -77,8 +85,9 @@ export class CreatePanel {
     const custom = period.value === "custom";
     $("custom").hidden = !custom;
     const date = custom ? chosen.value : datePlus(Number(period.value));
-    const text = date
-      ? `The key stops working on ${longDate(date)} at 00:00 UTC, ${countDays(daysUntil(date))} from today.`
+    const days = daysUntil(date);
+    const text = days >= 1 && days <= MAX_DAYS
+      ? `The key stops working on ${longDate(date)} at 00:00 UTC, ${countDays(days)} from today.`
       : "Choose the day on which the key stops working: tomorrow at the earliest, in 365 days at the latest.";
     if ($("period-summary").textContent !== text) $("period-summary").textContent = text;
   }
@@ -91,32 +100,34 @@ export class CreatePanel {
     if (period === "custom") request.expires_on = typed.get("expires_on");
     else request.expires_in_days = Number(period);
     if (typed.has("scopes")) request.scopes = typed.getAll("scopes");
+    let answer;
     try {
-      const answer = await this.#api.issue(request);
-      this.#dialog.close();
-      this.#created(answer);
+      answer = await this.#api.issue(request);
     } catch (error) {
-      if (error instanceof SessionEnded || error.status === 403) return this.#fail(error);
-      this.#showErrors(error.errors ?? [], error.message);
+      if (!this.#handled(error)) this.#showFailure(error);
+      return;
     }
+    this.#dialog.close();
+    this.#created(answer);
   }
 
-  /** Puts the API's field errors at their fields, and what has no field above the form. */
+  #showFailure({ status, errors, message }) {
+    const uncertain = status === 0 || status >= 500;
+    this.#showErrors(errors, uncertain ? `${message} ${UNCERTAIN}` : message);
+    if (uncertain) this.#uncertain();
+  }
+
+  /** Puts the API's field errors at their fields, and what has no field above the buttons. */
   #showErrors(errors, otherwise = "") {
-    const rest = [];
     const texts = { name: [], period: [], scopes: [] };
-    for (const { pointer, detail } of errors) {
-      const field = String(pointer).split("/")[1];
-      if (field === "name" || field === "scopes") texts[field].push(detail);
-      else if (field === "expires_on" || field === "expires_in_days") texts.period.push(detail);
-      else rest.push(detail);
-    }
-    const custom = this.#form.elements.period.value === "custom";
-    this.#showFieldError($("key-name"), $("key-name-error"), texts.name);
-    this.#showFieldError($("period"), $("period-error"), texts.period);
-    this.#showFieldError($("expires-on"), null, custom ? texts.period : []);
-    this.#showFieldError(null, $("scopes-error"), texts.scopes);
-    const found = Object.values(texts).some((text) => text.length > 0);
+    const rest = [];
+    for (const { pointer, detail } of errors) (texts[FIELD[String(pointer).split("/")[1]]] ?? rest).push(detail);
+    const { period, expires_on: date } = this.#form.elements;
+    const custom = period.value === "custom";
+    // The API would speak of the date's spelling, which a date picker keeps to itself.
+    if (texts.period.length > 0 && custom && !date.value) texts.period = ["Choose an expiry date."];
+    for (const [field, details] of Object.entries(texts)) this.#showFieldErrors(field, details);
+    const found = Object.values(texts).some((details) => details.length > 0);
     showError($("new-key-error"), rest.join(" ") || (found ? "" : otherwise));
 
     if (texts.name.length > 0) $("key-name").focus();
@@ -124,11 +135,15 @@ export class CreatePanel {
     else if (texts.scopes.length > 0) this.#form.querySelector("[name=scopes]").focus();
   }
 
-  #showFieldError(field, place, texts) {
-    if (texts.length > 0) field?.setAttribute("aria-invalid", "true");
-    else field?.removeAttribute("aria-invalid");
-    if (!place) return;
-    place.hidden = texts.length === 0;
-    place.replaceChildren(...(texts.length > 0 ? [icon("error"), h("span", {}, texts.join(" "))] : []));
+  #showFieldErrors(field, texts) {
+    const wrong = texts.length > 0;
+    const inputs = { name: [$("key-name")], period: [$("period"), $("expires-on")], scopes: [] }[field];
+    for (const input of inputs) {
+      if (wrong) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+    const place = $(`${field === "name" ? "key-name" : field}-error`);
+    place.hidden = !wrong;
+    place.replaceChildren(...(wrong ? [icon("error"), h("span", {}, texts.join(" "))] : []));
   }
 }

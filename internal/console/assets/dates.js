@@ -35,4 +35,4 @@ export function ago(time) {
 }
 
 /** "1 day", "180 days" */
-export const countDays = (days) => `${days} ${Math.abs(days) === 1 ? "day" : "days"}`;
+export const countDays = (days) => `${days} ${days === 1 ? "day" : "days"}`;

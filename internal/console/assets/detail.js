@@ -1,45 +1,53 @@
 // The panel with one key's facts: #/tokens/<id>, where the e-mails lead.
 
-import { SessionEnded } from "./session.js";
 import { ago, countDays, longDate, longTime } from "./dates.js";
-import { $, closeByButtons, h, showError } from "./dom.js";
+import { $, announce, closable, h, showError } from "./dom.js";
 import { expiry, owner, statusMark } from "./list.js";
 
 export class DetailPanel {
-  #api; #fail; #person; #revoke; #known;
+  #api; #handled; #list; #person; #revoke;
   #dialog = $("key");
+  #id = "";
   #token = null;
+  #request = new AbortController();
 
-  constructor({ api, fail, person, revoke, known }) {
+  constructor({ api, handled, list, person, revoke }) {
     this.#api = api;
-    this.#fail = fail;
+    this.#handled = handled;
+    this.#list = list;
     this.#person = person;
     this.#revoke = revoke;
-    this.#known = known;
-    closeByButtons(this.#dialog);
+    closable(this.#dialog);
     this.#dialog.addEventListener("mousedown", (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
     $("key-revoke").addEventListener("click", () => this.#revoke.open(this.#token));
     this.#dialog.addEventListener("close", () => {
-      this.#token = null;
+      this.#request.abort();
       if (location.hash.startsWith("#/tokens/")) history.replaceState(null, "", "#/");
+      // The focus goes back to where it was, unless that has been drawn anew meanwhile.
+      const { activeElement } = document;
+      if (activeElement === document.body || this.#dialog.contains(activeElement)) this.#list.focus(this.#id);
     });
   }
 
   async open(id) {
-    const known = this.#known(id); // shown at once, until the API has answered
+    this.#request.abort();
+    this.#request = new AbortController();
+    const { signal } = this.#request;
+    this.#id = id;
+    const known = this.#list.find(id); // shown at once, until the API has answered
     if (known) this.#show(known);
-    else this.#showLoading();
+    else this.#showInstead(h("p", { class: "muted" }, "Loading…"));
     if (!this.#dialog.open) this.#dialog.showModal();
+    let token;
     try {
-      const token = await this.#api.get(id);
-      if (location.hash === `#/tokens/${id}`) this.#show(token);
+      token = await this.#api.get(id, signal);
     } catch (error) {
-      if (error instanceof SessionEnded || error.status === 403) return this.#fail(error);
-      const place = h("div", { class: "notice error" });
-      showError(place, error.status === 404 ? "There is no such API key, or it belongs to somebody else." : error.message);
-      this.#showLoading();
-      $("key-body").replaceChildren(place);
+      if (!signal.aborted && !this.#handled(error)) this.#showFailure(error);
+      return;
     }
+    this.#list.update(token);
+    this.#show(token);
+    if (!known) announce(`API key ${token.name}`);
   }
 
   close() {
@@ -48,16 +56,26 @@ export class DetailPanel {
 
   /** Shows a key's new state, if it is the one that is open. */
   update(token) {
-    if (this.#token?.id !== token.id) return;
+    if (!this.#dialog.open || this.#id !== token.id) return;
+    this.#request.abort(); // its answer may be older
     this.#show(token);
     $("key-title").focus();
   }
 
-  #showLoading() {
-    this.#token = null;
+  /** Shows something in the place of a key's facts. */
+  #showInstead(what) {
     $("key-title").textContent = "API key";
-    $("key-body").replaceChildren(h("p", { class: "muted" }, "Loading…"));
+    $("key-body").replaceChildren(what);
     $("key-revoke").hidden = true;
+  }
+
+  #showFailure({ status, message }) {
+    const nowhere = `There is no such API key${this.#person.admin ? " in your organization" : ", or it belongs to somebody else"}.`;
+    const text = status === 404 ? nowhere : message;
+    const place = h("div", { class: "notice error" });
+    showError(place, text);
+    this.#showInstead(place);
+    announce(text);
   }
 
   #show(token) {
@@ -67,7 +85,7 @@ export class DetailPanel {
     $("key-title").textContent = token.name;
     $("key-body").replaceChildren(h("dl", { class: "facts" }, ...[
       fact("Status", statusMark(token.status)),
-      fact("Token", h("span", { class: "mono" }, token.hint)),
+      fact("API token", h("span", { class: "mono", translate: "no" }, token.hint)),
       fact("Expires", h("time", { datetime: token.expires_on }, `${longDate(token.expires_on)}, 00:00 UTC`), expiry(token)[1] ?? ""),
       fact("Created", longTime(token.created_at)),
       fact("Last used", token.last_used_at ? `${longTime(token.last_used_at)} (${ago(token.last_used_at)})` : "Never"),
@@ -76,7 +94,7 @@ export class DetailPanel {
       fact("Owner", owner(token)),
       optional("Scopes", token.scopes?.join(", ")),
       this.#notices(token),
-      fact("ID", h("span", { class: "mono" }, token.id)),
+      fact("ID", h("span", { class: "mono", translate: "no" }, token.id)),
     ].filter(Boolean)));
     $("key-revoke").hidden = token.status !== "active";
   }

@@ -24,37 +24,62 @@ export function icon(name) {
   return svg;
 }
 
-/** Shows one view of the page and hides the others. */
+/** Shows one view of the page and hides the others. Where it takes another's place, it takes the focus. */
 export function showView(name) {
+  const before = document.querySelector("[data-view]:not([hidden])").dataset.view;
   for (const view of document.querySelectorAll("[data-view]")) view.hidden = view.dataset.view !== name;
+  if (before === "starting") return;
+  announce("");
+  document.querySelector("[data-view]:not([hidden]) h1").focus();
 }
+
+let speaking;
 
 /** Says something to people who can't see the page change. An open dialog silences the page behind it. */
 export function announce(text) {
   const live = document.querySelector("dialog[open] [data-live]") ?? document.querySelector("main [data-live]");
   live.textContent = "";
+  clearTimeout(speaking);
   // A live region speaks when it changes; the same words twice need an empty moment.
-  setTimeout(() => { live.textContent = text; }, 50);
+  speaking = setTimeout(() => { live.textContent = text; }, 50);
 }
 
-/** Shows an error with its icon, or hides the place for it. */
+/** Shows an error with its icon, in sight, or hides the place for it. */
 export function showError(place, text) {
   place.hidden = !text;
   place.replaceChildren(...(text ? [icon("error"), h("p", {}, text)] : []));
+  place.scrollIntoView({ block: "nearest" });
 }
 
-/** Marks a button as busy while work runs. It keeps its focus, and takes no second press. */
+/**
+ * Marks a button as busy while work runs. It keeps its focus, and takes no second press.
+ * A dialog around it stays open until the outcome can be shown in it.
+ */
 export async function busy(button, work) {
   if (button.getAttribute("aria-disabled") === "true") return;
+  const label = [...button.childNodes];
+  const dialog = button.closest("dialog");
+  const closers = dialog?.querySelectorAll("[data-close]") ?? [];
   button.setAttribute("aria-disabled", "true");
+  if (button.dataset.busy) button.replaceChildren(button.dataset.busy);
+  dialog?.setAttribute("closedby", "none");
+  for (const closer of closers) closer.disabled = true;
   try {
     await work();
   } finally {
     button.removeAttribute("aria-disabled");
+    button.replaceChildren(...label);
+    dialog?.removeAttribute("closedby");
+    for (const closer of closers) closer.disabled = false;
   }
 }
 
-/** Wires the buttons that close a dialog. */
-export function closeByButtons(dialog) {
+/** Whether a dialog waits for an outcome. */
+export const waiting = () => document.querySelector("dialog[closedby=none]") !== null;
+
+/** Wires the ways to close a dialog. */
+export function closable(dialog) {
   for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+  // Browsers that know closedby don't ask.
+  dialog.addEventListener("cancel", (event) => { if (dialog.hasAttribute("closedby")) event.preventDefault(); });
 }

@@ -1,6 +1,5 @@
 // The list of keys: filters, rows, load more.
 
-import { SessionEnded } from "./session.js";
 import { ago, daysUntil, inDays, shortDate } from "./dates.js";
 import { $, announce, busy, h, icon } from "./dom.js";
 
@@ -28,18 +27,18 @@ export const owner = (token) => [
 ];
 
 export class List {
-  #api; #fail; #person; #revoke;
-  #tokens = [];
-  #cursor = "";
+  #api; #handled; #revoke;
+  #shown = null; // { filter, tokens, cursor } once there is an answer
+  #error = "";
+  #revoked = new Map(); // by id: this is final, and an answer under way may be older
   #request = new AbortController();
 
-  constructor({ api, fail, person, revoke }) {
+  constructor({ api, handled, person, revoke }) {
     this.#api = api;
-    this.#fail = fail;
-    this.#person = person;
+    this.#handled = handled;
     this.#revoke = revoke;
     $("filter-owner").hidden = !person.admin;
-    this.#restoreFilters();
+    this.#restoreFilters(person);
 
     let typing;
     const filters = $("filters");
@@ -53,7 +52,10 @@ export class List {
       filters.elements.q.focus();
       this.load();
     });
-    $("list-again").addEventListener("click", () => busy($("list-again"), () => this.load()));
+    $("list-again").addEventListener("click", () => busy($("list-again"), async () => {
+      await this.load();
+      if (!this.#error) $("keys-title").focus(); // the button is gone
+    }));
     $("more").addEventListener("click", () => busy($("more"), () => this.#loadMore()));
     addEventListener("pageshow", (event) => { if (event.persisted) this.load(); });
   }
@@ -64,47 +66,52 @@ export class List {
     this.#request = new AbortController();
     const filter = this.#filter();
     sessionStorage.setItem(VIEW, JSON.stringify(filter));
-    const page = await this.#ask(filter, this.#request.signal);
+    $("more").hidden = true; // it would go on with the older question
+    const page = await this.#ask(filter);
     if (!page) return;
-    this.#tokens = page.tokens;
-    this.#cursor = page.next_cursor ?? "";
-    this.#render();
-    announce(this.#tokens.length === 0 ? "No API keys" : `${this.#count(this.#tokens.length)} shown${this.#cursor ? ", more can be loaded" : ""}`);
+    this.#show({ filter, ...page });
+    announce(page.tokens.length === 0 ? "No API keys" : `${this.#count(page.tokens.length)} shown${page.cursor ? ", more can be loaded" : ""}`);
   }
 
-  /** Shows a key that was just made: the filters must not hide it. */
+  /** Shows a key that was just made: neither filters nor an index that lags behind may hide it. */
   async showNew(token) {
     this.#clearFilters();
     await this.load();
-    this.#focus(token.id);
+    if (this.#shown && !this.find(token.id)) this.#show({ ...this.#shown, tokens: [token, ...this.#shown.tokens] });
+    this.focus(token.id);
   }
 
   /** A key of those that are shown. */
   find(id) {
-    return this.#tokens.find((token) => token.id === id);
+    return this.#shown?.tokens.find((token) => token.id === id);
   }
 
   /** Shows a key's new state in its row at once. */
   update(token) {
-    const at = this.#tokens.findIndex((known) => known.id === token.id);
-    if (at < 0) return;
-    this.#tokens[at] = token;
-    $("rows").children[at].replaceWith(this.#row(token));
-    if (!document.querySelector("dialog[open]")) this.#focus(token.id);
+    if (token.status === "revoked") this.#revoked.set(token.id, token);
+    const known = this.find(token.id);
+    if (!known) return;
+    this.#shown.tokens[this.#shown.tokens.indexOf(known)] = token;
+    this.#rowOf(token.id).replaceWith(this.#row(token));
+    if (!document.querySelector("dialog[open]")) this.focus(token.id);
+  }
+
+  focus(id) {
+    this.#rowOf(id)?.querySelector(".name").focus();
   }
 
   async #loadMore() {
-    const before = this.#tokens.length;
-    const page = await this.#ask({ ...this.#filter(), cursor: this.#cursor }, this.#request.signal);
+    const { filter, tokens, cursor } = this.#shown;
+    const page = await this.#ask({ ...filter, cursor });
     if (!page) return;
-    this.#tokens.push(...page.tokens);
-    this.#cursor = page.next_cursor ?? "";
-    this.#render();
-    announce(`${this.#count(page.tokens.length)} more, ${this.#tokens.length} shown`);
-    if (!this.#cursor && this.#tokens.length > before) this.#focus(this.#tokens[before].id);
+    this.#show({ filter, tokens: [...tokens, ...page.tokens], cursor: page.cursor });
+    announce(`${this.#count(page.tokens.length)} more, ${this.#shown.tokens.length} shown`);
+    if (!page.cursor && page.tokens.length > 0) this.focus(page.tokens[0].id); // the button is gone
   }
 
-  async #ask(filter, signal) {
+  /** One page as { tokens, cursor }, or null: then the reason is shown, or a newer question was asked. */
+  async #ask(filter) {
+    const { signal } = this.#request;
     const card = $("keys").parentElement;
     card.setAttribute("aria-busy", "true");
     try {
@@ -112,29 +119,42 @@ export class List {
       while (page.tokens.length === 0 && page.next_cursor) { // a filter may match nothing in a whole page
         page = await this.#api.list({ ...filter, cursor: page.next_cursor }, signal);
       }
-      $("list-error").hidden = true;
-      return page;
+      this.#error = "";
+      return { tokens: page.tokens, cursor: page.next_cursor };
     } catch (error) {
       if (signal.aborted) return null;
-      if (error instanceof SessionEnded || error.status === 403) return this.#fail(error);
-      $("list-error").hidden = false;
-      $("list-error-text").textContent = error.message;
-      announce(error.message);
+      if (filter.owner && error.code === "forbidden") return this.#showOwnOnly();
+      this.#error = error.message;
+      this.#show(filter.cursor ? this.#shown : null); // an older answer must not pass for one to this question
+      if (!this.#handled(error)) announce(error.message);
       return null;
     } finally {
       if (!signal.aborted) card.removeAttribute("aria-busy");
     }
   }
 
-  #render() {
-    const none = this.#tokens.length === 0;
-    const { status, q } = this.#filter();
-    $("rows").replaceChildren(...this.#tokens.map((token) => this.#row(token)));
-    $("keys").hidden = none;
-    $("keys").classList.toggle("with-owner", this.#filter().owner === "all");
-    $("empty-none").hidden = !none || Boolean(status || q);
-    $("empty-filtered").hidden = !none || !(status || q);
-    $("more").hidden = !this.#cursor;
+  /** Somebody who is no admin any more may have their own list still; if not, the API says so. */
+  #showOwnOnly() {
+    $("filter-owner").hidden = true;
+    $("filters").elements.owner.value = "";
+    this.load();
+    return null;
+  }
+
+  #show(list) {
+    this.#shown = list && { ...list, tokens: list.tokens.map((token) => this.#revoked.get(token.id) ?? token) };
+    const { filter, tokens = [], cursor } = this.#shown ?? {};
+    const empty = list !== null && tokens.length === 0;
+    const filtered = Boolean(filter?.status || filter?.q);
+    $("rows").replaceChildren(...tokens.map((token) => this.#row(token)));
+    $("keys").hidden = tokens.length === 0;
+    $("keys").classList.toggle("with-owner", filter?.owner === "all");
+    $("list-loading").hidden = true;
+    $("empty-none").hidden = !empty || filtered;
+    $("empty-filtered").hidden = !empty || !filtered;
+    $("list-error").hidden = !this.#error;
+    $("list-error-text").textContent = this.#error;
+    $("more").hidden = !cursor;
   }
 
   #row(token) {
@@ -145,7 +165,7 @@ export class List {
     return h("tr", { role: "row", "data-id": token.id },
       h("th", { role: "rowheader", scope: "row" },
         h("a", { class: "name", href: `#/tokens/${token.id}` }, token.name),
-        h("span", { class: "mono muted hint" }, token.hint)),
+        h("span", { class: "mono muted hint", translate: "no" }, token.hint)),
       cell("Status", {}, statusMark(token.status)),
       cell("Created", {}, h("time", { datetime: token.created_at }, shortDate(token.created_at))),
       cell("Expires", { class: "expires" }, expiry(token)),
@@ -154,8 +174,8 @@ export class List {
       cell("Action", { class: "action" }, action));
   }
 
-  #focus(id) {
-    document.querySelector(`[data-id="${CSS.escape(id)}"] .name`)?.focus();
+  #rowOf(id) {
+    return document.querySelector(`[data-id="${CSS.escape(id)}"]`);
   }
 
   #count(n) {
@@ -164,7 +184,7 @@ export class List {
 
   #filter() {
     const { owner: who, status, q } = Object.fromEntries(new FormData($("filters")));
-    return { owner: this.#person.admin ? who : "", status, q: q.trim() };
+    return { owner: who, status, q: q.trim() };
   }
 
   #clearFilters() {
@@ -173,10 +193,10 @@ export class List {
     filters.q.value = "";
   }
 
-  #restoreFilters() {
+  #restoreFilters({ admin }) {
     const filters = $("filters").elements;
     const kept = JSON.parse(sessionStorage.getItem(VIEW) ?? "{}");
-    filters.owner.value = this.#person.admin ? kept.owner ?? "" : "";
+    filters.owner.value = admin ? kept.owner ?? "" : "";
     filters.status.value = kept.status ?? "";
     filters.q.value = kept.q ?? "";
   }

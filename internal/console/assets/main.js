@@ -3,7 +3,7 @@
 import { API, Problem } from "./api.js";
 import { CreatePanel } from "./create.js";
 import { DetailPanel } from "./detail.js";
-import { $, announce, busy, showView } from "./dom.js";
+import { $, announce, busy, closable, showView, waiting } from "./dom.js";
 import { List } from "./list.js";
 import { RevokeDialog } from "./revoke.js";
 import { SecretPanel } from "./secret.js";
@@ -18,12 +18,10 @@ async function start() {
   let note = "";
   try {
     await session.start();
-    await session.token();
-  } catch (error) {
-    if (!(error instanceof SessionEnded)) note = "Signing in didn’t work. Try again.";
-    else if (session.person) note = "Your session has ended. Sign in to go on.";
+  } catch {
+    note = "Signing in didn’t work. Try again.";
   }
-  if (note || !session.person) return showSignedOut(session, note);
+  if (!session.person) return showSignedOut(session, note);
   showPerson(session);
   if (!session.person.allowed) return showView("no-role");
   return showKeys(config, session);
@@ -50,20 +48,25 @@ async function showKeys(config, session) {
   const api = new API(session);
   const person = session.person;
 
-  // What no part can handle at its place comes here. The server decides what a person
-  // may do; the claims only spared a question.
-  const fail = (error) => {
-    if (error instanceof SessionEnded) return $("session-ended").showModal();
-    if (error instanceof Problem && error.status === 403) {
-      for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-      return showView(error.code === "email_not_verified" ? "unverified" : "no-role");
+  // Handles what no part can handle at its place, and answers whether it did. The server
+  // decides what a person may do; the claims only spared a question.
+  const handled = (error) => {
+    if (error instanceof SessionEnded) {
+      $("session-ended").showModal();
+      return true;
     }
-    throw error;
+    if (!(error instanceof Problem)) throw error;
+    const view = { forbidden: "no-role", email_not_verified: "unverified" }[error.code];
+    if (!view) return false;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    $("no-role-why").textContent = error.message;
+    showView(view);
+    return true;
   };
 
-  const revoke = new RevokeDialog({ api, fail, revoked: (token) => { list.update(token); detail.update(token); } });
-  const list = new List({ api, fail, person, revoke });
-  const detail = new DetailPanel({ api, fail, person, revoke, known: (id) => list.find(id) });
+  const revoke = new RevokeDialog({ api, handled, revoked: (token) => { list.update(token); detail.update(token); } });
+  const list = new List({ api, handled, person, revoke });
+  const detail = new DetailPanel({ api, handled, list, person, revoke });
   const secret = new SecretPanel({
     config,
     closed: async (token) => {
@@ -71,23 +74,32 @@ async function showKeys(config, session) {
       announce(`API key ${token.name} added`);
     },
   });
-  const create = new CreatePanel({ api, fail, config, created: (answer) => secret.show(answer) });
+  const create = new CreatePanel({ api, handled, config, person, created: (answer) => secret.show(answer), uncertain: () => list.load() });
 
-  $("session-later").addEventListener("click", () => $("session-ended").close());
+  closable($("session-ended"));
   $("session-sign-in").addEventListener("click", () => busy($("session-sign-in"), async () => {
     create.keepDraft();
     await session.signIn().catch(showFailure);
   }));
 
   // Places: #/ the list, #/new the form, #/tokens/<id> one key.
-  const route = () => {
-    if (location.hash === "#/new") create.open();
-    else create.close();
-    const [, id] = location.hash.match(/^#\/tokens\/(\w+)$/) ?? [];
+  const route = ({ oldURL } = {}) => {
+    const place = location.hash;
+    if (place === "#main") return; // the skip link's
+    if (waiting()) return history.replaceState(null, "", oldURL);
+    if (secret.held) {
+      history.replaceState(null, "", "#/");
+      return secret.leave();
+    }
+    const [, id] = place.match(/^#\/tokens\/(.+)$/) ?? [];
+    revoke.close();
+    if (!id) detail.close();
+    if (place !== "#/new") create.close();
     if (id) detail.open(id);
-    else detail.close();
+    else if (place === "#/new") create.open();
+    else if (place) history.replaceState(null, "", "#/");
   };
-  addEventListener("hashchange", () => { if (location.hash !== "#main") route(); });
+  addEventListener("hashchange", route);
 
   showView("keys");
   route();

@@ -1,18 +1,17 @@
 // The question before a key is revoked.
 
-import { SessionEnded } from "./session.js";
-import { $, announce, busy, showError } from "./dom.js";
+import { $, announce, busy, closable, showError } from "./dom.js";
 
 export class RevokeDialog {
-  #api; #fail; #revoked;
+  #api; #handled; #revoked;
   #dialog = $("revoke");
   #token = null;
 
-  constructor({ api, fail, revoked }) {
+  constructor({ api, handled, revoked }) {
     this.#api = api;
-    this.#fail = fail;
+    this.#handled = handled;
     this.#revoked = revoked;
-    $("revoke-cancel").addEventListener("click", () => this.#dialog.close());
+    closable(this.#dialog);
     $("revoke-confirm").addEventListener("click", () => busy($("revoke-confirm"), () => this.#revoke()));
   }
 
@@ -24,15 +23,21 @@ export class RevokeDialog {
     this.#dialog.showModal();
   }
 
+  close() {
+    this.#dialog.close();
+  }
+
   async #revoke() {
+    let token;
+    showError($("revoke-error"), "");
     try {
-      const token = await this.#api.revoke(this.#token.id);
-      this.#dialog.close();
-      this.#revoked(token);
-      announce(`API key ${token.name} revoked`);
+      token = await this.#api.revoke(this.#token.id);
     } catch (error) {
-      if (error instanceof SessionEnded || error.status === 403) return this.#fail(error);
-      showError($("revoke-error"), error.message);
+      if (!this.#handled(error)) showError($("revoke-error"), error.message);
+      return;
     }
+    this.#dialog.close();
+    this.#revoked(token);
+    announce(`API key ${token.name} revoked`);
   }
 }

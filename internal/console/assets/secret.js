@@ -1,6 +1,6 @@
 // The panel that shows a new key's secret, once. The secret is in one variable and in one
-// element while the panel is open. It is in no storage, no address and no history, and it
-// is wiped when the panel closes or the page is left.
+// element while the panel is open, and in the file that is offered. It is in no storage, no
+// address and no history, and it is wiped when the panel closes or the page is left.
 
 import { longDate } from "./dates.js";
 import { $, icon } from "./dom.js";
@@ -10,6 +10,7 @@ export class SecretPanel {
   #dialog = $("secret");
   #unsaved = $("unsaved");
   #secret = "";
+  #file = "";
   #token = null;
   #saved = false;
 
@@ -18,19 +19,20 @@ export class SecretPanel {
     this.#closed = closed;
     $("copy").addEventListener("click", () => this.#copy());
     $("download").addEventListener("click", () => this.#download());
-    $("done").addEventListener("click", () => this.#done());
+    $("done").addEventListener("click", () => this.leave());
+    $("secret-value").addEventListener("copy", () => this.#copied()); // by hand
     $("unsaved-back").addEventListener("click", () => this.#unsaved.close());
     $("unsaved-close").addEventListener("click", () => this.#finish());
-    this.#dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.#done(); });
+    this.#dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.leave(); });
     // Browsers let Escape through in the end, whatever a page says to it. An unsaved
     // secret is then put back before the eyes.
     this.#dialog.addEventListener("close", () => {
-      if (!this.#secret) return;
+      if (!this.held) return;
       this.#dialog.showModal();
-      this.#done();
+      this.leave();
     });
     addEventListener("pagehide", () => this.#wipe());
-    addEventListener("beforeunload", (event) => { if (this.#secret && !this.#saved) event.preventDefault(); });
+    addEventListener("beforeunload", (event) => { if (this.held && !this.#saved) event.preventDefault(); });
   }
 
   show({ token, secret }) {
@@ -44,24 +46,39 @@ export class SecretPanel {
     this.#dialog.showModal();
   }
 
+  /** Whether a secret is shown, which nothing may take away unasked. */
+  get held() {
+    return this.#secret !== "";
+  }
+
+  /** Closes the panel, after a question if the secret has not been saved. */
+  leave() {
+    if (this.#saved) this.#finish();
+    else if (!this.#unsaved.open) this.#unsaved.showModal();
+  }
+
   async #copy() {
     try {
       await navigator.clipboard.writeText(this.#secret);
-      this.#saved = true;
-      this.#say("API token copied to the clipboard.", icon("check"));
+      this.#copied();
     } catch {
       getSelection().selectAllChildren($("secret-value"));
       this.#say("Your browser didn’t allow copying. The token is selected: copy it with your keyboard, or download it.");
     }
   }
 
+  #copied() {
+    this.#saved = true;
+    this.#say("API token copied to the clipboard.", icon("check"));
+  }
+
   #download() {
-    const address = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain" }));
+    URL.revokeObjectURL(this.#file);
+    this.#file = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain" }));
     const link = document.createElement("a");
-    link.href = address;
+    link.href = this.#file;
     link.download = `${this.#token.name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "api-token"}.txt`;
     link.click();
-    URL.revokeObjectURL(address);
     this.#saved = true;
     this.#say("API token downloaded.", icon("check"));
   }
@@ -89,11 +106,6 @@ ${location.origin}/#/tokens/${this.#token.id}
     setTimeout(() => $("secret-status").replaceChildren(...mark, text), 50); // so that the same words are spoken twice
   }
 
-  #done() {
-    if (this.#saved) this.#finish();
-    else if (!this.#unsaved.open) this.#unsaved.showModal();
-  }
-
   #finish() {
     const token = this.#token;
     this.#wipe();
@@ -102,6 +114,7 @@ ${location.origin}/#/tokens/${this.#token.id}
 
   #wipe() {
     this.#secret = "";
+    URL.revokeObjectURL(this.#file);
     $("secret-value").textContent = "";
     this.#unsaved.close();
     this.#dialog.close();

@@ -3,10 +3,15 @@
 
 /* global oidc */
 
+const PLACE = "console.place";
 const ROLES = { "org-admin": "Organization admin", "api-token-manager": "API Token Manager" };
 
 /** The person has no valid session any more. */
-export class SessionEnded extends Error {}
+export class SessionEnded extends Error {
+  constructor() {
+    super("Your session has ended. Sign in again to go on.");
+  }
+}
 
 export class Session {
   #manager;
@@ -26,7 +31,7 @@ export class Session {
       post_logout_redirect_uri: home,
       userStore: store,
       stateStore: store,
-      automaticSilentRenew: false, // renewed when needed, in token()
+      automaticSilentRenew: false, // see renewed()
       monitorSession: false,
     });
   }
@@ -36,25 +41,43 @@ export class Session {
     const answer = new URLSearchParams(location.search);
     if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
       try {
-        const user = await this.#manager.signinCallback();
-        history.replaceState(null, "", `/${user.state?.hash ?? ""}`);
-      } catch (error) {
-        history.replaceState(null, "", "/");
-        throw error;
+        await this.#manager.signinCallback();
+      } finally {
+        history.replaceState(null, "", `/${sessionStorage.getItem(PLACE) ?? ""}`);
+        sessionStorage.removeItem(PLACE);
       }
     }
     this.#user = await this.#manager.getUser();
   }
 
-  /** The token for the API. Throws SessionEnded if there is none that is valid. */
-  async token() {
-    if (this.#user?.refresh_token && this.#expired) {
-      // Once for all who wait: an issuer may take a refresh token only once.
-      this.#renewing ??= this.#manager.signinSilent().catch(() => null).finally(() => { this.#renewing = null; });
-      this.#user = await this.#renewing;
-    }
-    if (!this.#user || this.#expired) throw new SessionEnded();
+  /**
+   * The token for the API. Throws SessionEnded if there is none. Whether it is valid still
+   * is the API's to say: this computer's clock may be wrong.
+   */
+  token() {
+    if (!this.#user) throw new SessionEnded();
     return this.#bearer;
+  }
+
+  /** The token to use instead of one that the API refused. Throws SessionEnded if there is none. */
+  async renewed(refused) {
+    if (this.#user && this.#bearer === refused) {
+      // Once for all who wait: an issuer may take a refresh token only once.
+      this.#renewing ??= this.#renew().finally(() => { this.#renewing = null; });
+      await this.#renewing;
+    }
+    return this.token();
+  }
+
+  async #renew() {
+    if (!this.#user.refresh_token) return this.forget();
+    try {
+      this.#user = await this.#manager.signinSilent();
+    } catch (error) {
+      // Only the issuer's word ends a session. If it can't be reached now, it may be later.
+      if (!(error instanceof oidc.ErrorResponse)) throw error;
+      await this.forget();
+    }
   }
 
   /** Who it is, as far as the token says; null if nobody is signed in. */
@@ -77,13 +100,14 @@ export class Session {
 
   /** Leaves for the issuer's sign-in page, to come back to this place. */
   signIn() {
-    return this.#manager.signinRedirect({ state: { hash: location.hash } });
+    sessionStorage.setItem(PLACE, location.hash);
+    return this.#manager.signinRedirect();
   }
 
   async signOut() {
     if (this.#user?.refresh_token) await this.#manager.revokeTokens(["refresh_token"]).catch(() => {});
     // The user is removed first: the library would put the ID token into the URL.
-    await this.#manager.removeUser();
+    await this.forget();
     sessionStorage.clear();
     if (this.#config.logout_url) {
       const url = new URL(this.#config.logout_url);
@@ -104,11 +128,6 @@ export class Session {
 
   get #bearer() {
     return this.#config.use_token === "access" ? this.#user.access_token : this.#user.id_token;
-  }
-
-  get #expired() {
-    const seconds = this.#claims.exp ?? this.#user.expires_at;
-    return seconds <= Date.now() / 1000;
   }
 
   /** The claims of the token that the API sees, or of the ID token if that one is opaque. */

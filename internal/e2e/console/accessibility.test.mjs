@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-  api, checkAccessibility, checkNoSidewaysScroll, chooseAtIssuer, close, generate, inPage, issue, rowOf, signIn,
+  api, checkAccessibility, checkNoSidewaysScroll, chooseAtIssuer, close, endSession, generate, inPage, issue, rowOf, signIn,
 } from "./console.mjs";
 
 before(async () => {
@@ -21,6 +21,8 @@ const looks = {
   "dark": { viewport: wide, colorScheme: "dark" },
   "light, 320 px": { viewport: { width: 320, height: 640 }, colorScheme: "light" },
   "dark, 320 px": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
+  "768 px": { viewport: { width: 768, height: 1024 } },
+  "853 px": { viewport: { width: 853, height: 1280 }, colorScheme: "dark" },
   // Zooming to 200 % halves the window, as the page sees it.
   "zoomed to 200 %": { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 },
   "forced colours": { viewport: wide, forcedColors: "active" },
@@ -76,7 +78,7 @@ for (const [look, options] of Object.entries(looks)) {
     await check("failure");
     await page.context().setOffline(false);
 
-    await page.clock.setFixedTime(Date.now() + 2 * 60 * 60 * 1000);
+    await endSession(page);
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("alertdialog", { name: "Your session has ended" }).waitFor();
     await check("session ended");
@@ -103,6 +105,34 @@ test("at 320 px the table reads as cards, and is a table still", () => inPage({ 
   assert.equal(new Set(left).size, 1, "its cells stand below each other");
   assert.equal(await page.getByRole("table", { name: /API keys/ }).count(), 1);
   assert.equal(await page.getByRole("columnheader", { name: "Expires" }).count(), 1);
+}));
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`the chosen filter stands out by 3 to 1, ${colorScheme}`, () => inPage({ colorScheme }, async (page) => {
+    await signIn(page, "bob");
+    await rowOf(page, "Due").waitFor();
+    const colours = await page.locator(".segments :checked + span").first().evaluate((chosen) =>
+      [getComputedStyle(chosen).borderTopColor, getComputedStyle(chosen.closest(".segments")).backgroundColor]);
+    const [edge, ground] = colours.map((colour) => luminance(colour.match(/\d+/g).map(Number)));
+    assert.ok((Math.max(edge, ground) + 0.05) / (Math.min(edge, ground) + 0.05) >= 3, colours.join(" on "));
+    assert.ok(await page.getByLabel("Revoked").evaluate((radio) => radio.getBoundingClientRect().height >= 24), "all of it can be pressed");
+  }));
+}
+
+/** Relative luminance, as WCAG defines it. */
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((value) => value / 255).map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+test("on a low window all of a panel scrolls", () => inPage({ viewport: { width: 320, height: 256 } }, async (page) => {
+  const { token } = await issue("bob", "x".repeat(100));
+  await signIn(page, "bob", `#/tokens/${token.id}`);
+  const id = page.getByRole("dialog").getByText(token.id);
+  await id.scrollIntoViewIfNeeded();
+  const room = await page.locator("#key-body").evaluate((body) => body.scrollHeight - body.clientHeight);
+  assert.equal(room, 0, "its facts aren't squeezed between head and foot");
+  await checkNoSidewaysScroll(page, "a long name");
 }));
 
 test("forced colours leave the choices and the focus visible", () => inPage({ forcedColors: "active" }, async (page) => {

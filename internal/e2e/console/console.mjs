@@ -99,6 +99,64 @@ export async function whoami(secret) {
   return answer.status;
 }
 
+/** The person's tokens, as the page keeps them. */
+export const kept = (page) => page.evaluate(() => JSON.parse(Object.entries(sessionStorage).find(([key]) => key.startsWith("oidc.user"))[1]));
+
+/** Lets the page's token run out: from now on the API is asked with one that it refuses. */
+export async function expireToken(page) {
+  const spent = `Bearer ${(await kept(page)).id_token}`;
+  await page.route("**/v1/**", (route) => {
+    const headers = route.request().headers();
+    return headers.authorization === spent ? route.continue({ headers: { ...headers, authorization: "Bearer spent" } }) : route.fallback();
+  });
+}
+
+export const settings = await (await fetch(`${base}/assets/config.json`)).json();
+
+/** Ends the session at the issuer, too: there is no new token. */
+export async function endSession(page) {
+  const { refresh_token: token } = await kept(page);
+  const answer = await fetch(`${settings.issuer}/revoke`, { method: "POST", body: new URLSearchParams({ client_id: settings.client_id, token }) });
+  assert.ok(answer.ok);
+  await expireToken(page);
+}
+
+/**
+ * Holds the page's next request of a kind: the API answers it, but the answer is on its
+ * way until release(), which ends when the page has had it. asked ends when the request
+ * is on its way.
+ */
+export async function hold(page, method, url) {
+  let ask, letGo, end;
+  const asked = new Promise((resolve) => { ask = resolve; });
+  const released = new Promise((resolve) => { letGo = resolve; });
+  const through = new Promise((resolve) => { end = resolve; });
+  let held = false;
+  await page.route(url, async (route) => {
+    if (held || route.request().method() !== method) return route.fallback();
+    held = true;
+    const response = await route.fetch();
+    ask();
+    await released;
+    await route.fulfill({ response });
+    end();
+  });
+  return {
+    asked,
+    release: async () => {
+      letGo();
+      await through;
+      await page.evaluate(async () => { await (await fetch("/assets/config.json")).json(); }); // later than the answer
+    },
+  };
+}
+
+/** Waits until an element has the focus. */
+export const waitForFocus = async (locator) => {
+  await locator.waitFor();
+  await locator.page().waitForFunction((element) => element === document.activeElement, await locator.elementHandle());
+};
+
 /** Fails if axe finds anything, at the levels of WCAG 2.2 AA or as best practice. */
 export async function checkAccessibility(page, state) {
   const { violations } = await new AxeBuilder({ page })

@@ -66,6 +66,7 @@ test("headers arrive through the gateway", async () => {
     assert.equal(answer.headers.get("x-content-type-options"), "nosniff", path);
     assert.equal(answer.headers.get("referrer-policy"), "no-referrer", path);
     assert.equal(answer.headers.get("cross-origin-opener-policy"), "same-origin", path);
+    assert.equal(answer.headers.get("strict-transport-security"), "max-age=31536000", path);
   }
 });
 

@@ -32,6 +32,10 @@ for (const timezoneId of ["Pacific/Honolulu", "Pacific/Kiritimati"]) {
     assert.match(await summary.textContent(), new RegExp(`${words(day(45))} at 00:00 UTC, 45 days from today`));
     await date.fill(day(1));
     assert.match(await summary.textContent(), /1 day from today/);
+    for (const impossible of [day(-23), day(0), day(366)]) {
+      await date.fill(impossible);
+      assert.match(await summary.textContent(), /^Choose the day/);
+    }
 
     await date.fill(day(45));
     await page.getByLabel("Key name*").fill(`Custom ${timezoneId}`);
@@ -65,10 +69,12 @@ test("the API's errors land at their fields", () => inPage({}, async (page) => {
 
   await name.fill("Errors");
   await page.getByLabel("Custom period").check();
-  await generate();
-  await fails(date, /date/i);
   assert.equal(await name.getAttribute("aria-invalid"), null, "an error goes when it is mended");
+  assert.equal(await page.locator("#key-name-error").isVisible(), false);
+  await generate();
+  await fails(date, /Choose an expiry date\./);
   await date.fill(day(366));
+  assert.equal(await date.getAttribute("aria-invalid"), null);
   await generate();
   await fails(date, new RegExp(`between ${day(1)} and ${day(365)}`));
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { api, base, checkAccessibility, close, inPage, issue, rowOf, signIn } from "./console.mjs";
+import { api, base, checkAccessibility, close, inPage, issue, rowOf, signIn, waitForFocus } from "./console.mjs";
 
 const AHEAD = 30; // with alice's keys more than the API's page of 50
 
@@ -71,11 +71,13 @@ test("an admin sees everyone’s, with owners, and loads more", () => inPage({},
   const rows = page.locator("#rows tr");
   const first = await rows.count();
   const more = page.getByRole("button", { name: "Load more" });
+  let shown;
   while (await more.isVisible()) {
-    const shown = await rows.count();
+    shown = await rows.count();
     await more.click();
     await page.waitForFunction((n) => document.querySelectorAll("#rows tr").length > n, shown);
   }
+  await waitForFocus(rows.nth(shown).getByRole("link")); // the button is gone
   assert.ok(await rows.count() > first);
   const ids = await rows.evaluateAll((all) => all.map((row) => row.dataset.id));
   assert.deepEqual(ids, [...new Set(ids)].sort().reverse(), "each once, newest first");
@@ -91,6 +93,7 @@ test("a link of an e-mail leads to its key, through the sign-in", () => inPage({
   for (const text of [tokens.soon.hint, "in 15 days", "bob@acme.example", tokens.soon.id]) await panel.getByText(text).first().waitFor();
   await panel.getByRole("button", { name: "Close" }).last().click();
   assert.equal(new URL(page.url()).hash, "#/");
+  await waitForFocus(rowOf(page, "Expires soon").getByRole("link"));
 
   await page.goto(`/#/tokens/${tokens.revoked.id}`);
   const gone = page.getByRole("dialog", { name: "Gone already" });
@@ -101,7 +104,40 @@ test("a link of an e-mail leads to its key, through the sign-in", () => inPage({
   await gone.waitFor({ state: "hidden" });
 
   await page.goto(`/#/tokens/${tokens.alice.id}`);
-  await page.getByText("There is no such API key").waitFor();
+  await page.getByRole("dialog").getByRole("status").getByText("There is no such API key, or it belongs to somebody else.").waitFor({ state: "attached" });
+}));
+
+test("a mangled link says so, or leads to the list", () => inPage({}, async (page) => {
+  await signIn(page, "bob", "#/tokens/abc-def");
+  const panel = page.getByRole("dialog", { name: "API key" });
+  await panel.locator(".notice").getByText("There is no such API key").waitFor();
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "hidden" });
+  for (const hash of ["#/tokens/", "#/nope"]) {
+    await page.evaluate((to) => { location.hash = to; }, hash);
+    await page.waitForFunction(() => location.hash === "#/");
+  }
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+}));
+
+test("the row learns what the panel learned", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "Revoked elsewhere");
+  await signIn(page, "bob");
+  const row = rowOf(page, token.name);
+  await row.getByText("Active").waitFor();
+  await api("bob", "POST", `/v1/tokens/${token.id}/revoke`, {});
+  await row.getByRole("link").click();
+  await page.getByRole("dialog").getByText("by you").waitFor();
+  await page.keyboard.press("Escape");
+  await row.getByText("Revoked", { exact: true }).waitFor();
+  await waitForFocus(row.getByRole("link"));
+}));
+
+test("no name is longer than the filter takes", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await rowOf(page, "Expires soon").waitFor();
+  await page.getByLabel("Filter by name").pressSequentially("x".repeat(101));
+  assert.equal((await page.getByLabel("Filter by name").inputValue()).length, 100);
 }));
 
 test("the notices that were sent are told of", () => inPage({}, async (page) => {
@@ -142,6 +178,8 @@ test("an admin revokes somebody else’s key from the list", () => inPage({}, as
   await row.getByRole("button", { name: /^Revoke/ }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Revoke API key" }).click();
   await row.getByText("Revoked").waitFor();
+  await waitForFocus(row.getByRole("link"));
+  await page.getByRole("status").getByText("API key For alice to revoke revoked").waitFor({ state: "attached" });
   assert.equal((await api("bob", "GET", `/v1/tokens/${token.id}`)).status, "revoked");
 }));
 
@@ -158,8 +196,11 @@ test("a list that can’t be had says so, and is had again", () => inPage({}, as
   await context.setOffline(true);
   await page.getByLabel("Active").check();
   await page.locator("#list-error").getByText("The service can’t be reached.").waitFor();
+  assert.equal(await page.locator("#rows tr").count(), 0, "what is shown answers another question");
+  assert.equal(await page.getByRole("button", { name: "Load more" }).isVisible(), false);
   await context.setOffline(false);
   await page.getByRole("button", { name: "Try again" }).click();
-  await rowOf(page, "Gone already").waitFor({ state: "detached" });
+  await rowOf(page, "Expires soon").waitFor();
   assert.equal(await page.locator("#list-error").isVisible(), false);
+  await waitForFocus(page.getByRole("heading", { name: "API keys" })); // the button is gone
 }));

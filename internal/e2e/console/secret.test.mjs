@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { close, generate, inPage, rowOf, shownSecret, signIn } from "./console.mjs";
+import { close, generate, inPage, rowOf, shownSecret, signIn, waitForFocus } from "./console.mjs";
 
 after(close);
 
@@ -72,6 +72,65 @@ test("Escape warns, too, however often it is pressed", () => inPage({}, async (p
     await page.waitForFunction(() => document.getElementById("secret").open);
   }
   assert.equal(await shownSecret(page), secret);
+}));
+
+for (const [what, hash] of Object.entries({ "the form": "#/new", "another key": "#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV" })) {
+  test(`a link to ${what} asks before it takes the place of a secret`, () => inPage({}, async (page) => {
+    await signIn(page, "bob");
+    await generate(page, `Covered by ${what}`);
+    const secret = await shownSecret(page);
+    await page.evaluate((to) => { location.hash = to; }, hash);
+    await warning(page).getByRole("button", { name: "Go back" }).click();
+    assert.equal(await shownSecret(page), secret);
+    assert.equal(new URL(page.url()).hash, "#/");
+    assert.equal(await page.locator("dialog[open]").count(), 1);
+    await page.getByRole("button", { name: "Copy API token" }).click();
+    await page.getByText("API token copied").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await rowOf(page, `Covered by ${what}`).waitFor();
+  }));
+}
+
+test("the browser asks before an unsaved secret is left, and only then", () => inPage({}, async (page) => {
+  const asked = [];
+  page.on("dialog", (dialog) => { asked.push(dialog.type()); dialog.accept(); });
+  await signIn(page, "bob");
+  await generate(page, "Left unsaved");
+  await page.reload();
+  await rowOf(page, "Left unsaved").waitFor();
+  assert.deepEqual(asked, ["beforeunload"]);
+  await generate(page, "Left saved");
+  await page.getByRole("button", { name: "Copy API token" }).click();
+  await page.getByText("API token copied").waitFor();
+  await page.reload();
+  await rowOf(page, "Left saved").waitFor();
+  assert.deepEqual(asked, ["beforeunload"]);
+}));
+
+test("Done asks nothing once it is copied by hand", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await generate(page, "By hand");
+  await page.getByRole("group", { name: "API token" }).click();
+  await page.keyboard.press("Control+C");
+  await page.getByText("API token copied").waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  await rowOf(page, "By hand").waitFor();
+}));
+
+test("a new key is shown even where the list doesn’t know it yet", () => inPage({}, async (page) => {
+  // As an index that lags behind, which the local table's never does.
+  await page.route("**/v1/tokens?*", async (route) => {
+    const response = await route.fetch();
+    const list = await response.json();
+    await route.fulfill({ response, json: { ...list, tokens: list.tokens.filter(({ name }) => name !== "Ahead of its index") } });
+  });
+  await signIn(page, "bob");
+  await generate(page, "Ahead of its index");
+  await page.getByRole("button", { name: "Copy API token" }).click();
+  await page.getByText("API token copied").waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  await waitForFocus(rowOf(page, "Ahead of its index").getByRole("link"));
+  await page.getByRole("status").getByText("API key Ahead of its index added").waitFor({ state: "attached" });
 }));
 
 for (const [saved, way] of Object.entries({ copied: "Copy API token", downloaded: "Download .txt" })) {
