@@ -49,7 +49,10 @@ export async function inPage(options, run, { expectViolations = false } = {}) {
   }
 }
 
-/** Opens the page at a place and signs in as a person of the local run. */
+/**
+ * Opens the page at a place and signs in as a person of the local run. It ends while the
+ * browser is on its way back: wait for something of the page before routing its requests.
+ */
 export async function signIn(page, user, hash = "") {
   await page.goto(`/${hash}`);
   await page.getByRole("button", { name: "Sign in" }).click();

@@ -144,6 +144,7 @@ test("a slow answer about one key doesn’t replace another", () => inPage({}, a
 test("a key revoked before its facts came stays revoked", () => inPage({}, async (page) => {
   const { token } = await issue("bob", "Faster than its facts");
   await signIn(page, "bob");
+  await rowOf(page, token.name).waitFor();
   const facts = await hold(page, "GET", `**/v1/tokens/${token.id}`);
   await rowOf(page, token.name).getByRole("link").click();
   await facts.asked;
