@@ -83,16 +83,15 @@ func decode(r events.APIGatewayV2HTTPRequest, v any, optional bool) error {
 
 // undecodable says what is wrong with a body, and where.
 func undecodable(err error) *Error {
-	field := token.FieldError{Detail: "Is not one JSON object."}
+	var field token.FieldError
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is of the wrong type."}
 	} else if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		field.Pointer = string(e.JSONPointer)
-		if field.Pointer != "" {
-			field.Detail = "Is not valid JSON in UTF-8."
-		}
+		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is not valid JSON in UTF-8."}
 	}
 	switch {
+	case field.Pointer == "":
+		field.Detail = "The body is not one JSON object."
 	case errors.Is(err, json.ErrUnknownName):
 		field.Detail = "There is no such field."
 	case errors.Is(err, jsontext.ErrDuplicateName):
