@@ -136,7 +136,7 @@ export class List {
   /** Somebody who is no admin any more may have their own list still; if not, the API says so. */
   #showOwnOnly() {
     $("filter-owner").hidden = true;
-    $("filters").elements.owner.value = "";
+    this.#choose("owner", "");
     this.load();
     return null;
   }
@@ -187,17 +187,20 @@ export class List {
     return { owner: who, status, q: q.trim() };
   }
 
+  /** Chooses one of a filter's radio buttons. Setting their common value can't choose "" in Chromium. */
+  #choose(filter, value) {
+    for (const radio of $("filters").elements[filter]) radio.checked = radio.value === value;
+  }
+
   #clearFilters() {
-    const filters = $("filters").elements;
-    filters.status.value = "";
-    filters.q.value = "";
+    this.#choose("status", "");
+    $("filters").elements.q.value = "";
   }
 
   #restoreFilters({ admin }) {
-    const filters = $("filters").elements;
-    const kept = JSON.parse(sessionStorage.getItem(VIEW) ?? "{}");
-    filters.owner.value = admin ? kept.owner ?? "" : "";
-    filters.status.value = kept.status ?? "";
-    filters.q.value = kept.q ?? "";
+    const { owner: who = "", status = "", q = "" } = JSON.parse(sessionStorage.getItem(VIEW) ?? "{}");
+    this.#choose("owner", admin ? who : "");
+    this.#choose("status", status);
+    $("filters").elements.q.value = q;
   }
 }

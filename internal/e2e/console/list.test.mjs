@@ -53,10 +53,11 @@ test("filters by status and by name, and keeps them over a reload", () => inPage
   assert.equal(await page.locator("#rows tr").count(), 2);
   await page.getByRole("status").getByText("2 API keys shown").waitFor();
 
+  await page.getByLabel("Revoked").check();
   await page.getByLabel("Filter by name").fill("no key is called so");
   await page.getByRole("heading", { name: "No API key matches" }).waitFor();
   await page.getByRole("button", { name: "Clear filters" }).click();
-  await rowOf(page, "Gone already").waitFor();
+  await rowOf(page, "Expires soon").waitFor();
 }));
 
 test("an admin sees everyone’s, with owners, and loads more", () => inPage({}, async (page) => {

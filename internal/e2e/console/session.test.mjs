@@ -148,7 +148,7 @@ test("the API decides, whatever the page thought", () => inPage({}, async (page)
 test("somebody who is no admin any more goes on with their own keys", () => inPage({}, async (page) => {
   const { token } = await issue("bob", "Bob’s own");
   await signIn(page, "alice");
-  await page.getByLabel("Everyone’s").waitFor();
+  await page.getByRole("status").getByText(/No API keys|shown/).waitFor({ state: "attached" });
   // To the API, it is from now on bob who asks.
   const authorization = `Bearer ${await jwt("bob")}`;
   await page.route("**/v1/tokens?*", (route) => route.continue({ headers: { ...route.request().headers(), authorization } }));
