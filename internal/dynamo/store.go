@@ -193,20 +193,20 @@ func (s *Store) Issue(ctx context.Context, t token.NewToken) error {
 	if err != nil {
 		return err
 	}
-	for {
-		err = s.race(ctx, func() error { return s.transact(ctx, put, activate, record) })
+	for range maxAttempts { // the room that was made may be taken by others
+		err := s.race(ctx, func() error { return s.transact(ctx, put, activate, record) })
+		if err == nil {
+			return nil
+		}
 		if !conditionFailed(err, 1) || conditionFailed(err, 0) {
-			break
+			return fmt.Errorf("writing token %s: %w", t.ID, err)
 		}
 		// The owner has as many tokens as allowed. Some of them may have expired.
 		if err := s.makeRoom(ctx, t); err != nil {
 			return err
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("writing token %s: %w", t.ID, err)
-	}
-	return nil
+	return token.ErrBusy
 }
 
 // activate adds t to its owner's active tokens, unless they are as many as allowed.
