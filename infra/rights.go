@@ -12,7 +12,9 @@ import (
 )
 
 // right is something that a function's role may do. Each one is there because the
-// function makes that very call; transactions are checked call by call.
+// function makes that very call; transactions are checked call by call. AWS does not say
+// whether a condition then sees the keys of one item or of all, so all that a function may
+// write by one call is one right.
 type right struct {
 	actions []string
 	on      string // a key of targets
@@ -21,16 +23,13 @@ type right struct {
 	keys []string
 	// attributes, if any, are all that the call may name.
 	attributes []string
-	// never makes it the opposite: no call may name any of the attributes on any of the keys.
+	// never makes it the opposite: no call may name any of the attributes on any of the
+	// keys. It can only take away.
 	never bool
 }
 
 // settled are attributes of a token that nobody changes once it is issued: with them any
 // secret could be made valid, for any owner and for ever.
-//
-// A right with never set can only take away. Where a transaction writes several items,
-// AWS does not say whether a condition sees the keys of one or of all of them, so all
-// that one call may write is one right.
 var settled = []string{
 	"allowed_ips", "created_at", "expires_at", "hint", "id", "name", "owner_id", "owner_key", "scopes", "secret_hash", "ttl",
 }

@@ -96,9 +96,7 @@ func dueShard(id token.ID) types.AttributeValue { return numberValue(shardOf(id)
 func shardOf(id token.ID) int { return int(crc32.ChecksumIEEE([]byte(id)) % Shards) }
 
 // dueKey sorts by notice date first, so that what is due is one range.
-func dueKey(on token.Date, id token.ID) types.AttributeValue {
-	return stringValue(on.String() + "#" + string(id))
-}
+func dueKey(on token.Date, id token.ID) string { return on.String() + "#" + string(id) }
 
 // tokenItem is a token as the table holds it. Times are epoch seconds.
 type tokenItem struct {
@@ -142,7 +140,7 @@ func newTokenItem(t token.NewToken) (map[string]types.AttributeValue, error) {
 	}
 	if t.NoticeOn != 0 {
 		item[attrDueShard] = dueShard(t.ID)
-		item[attrDueKey] = dueKey(t.NoticeOn, t.ID)
+		item[attrDueKey] = stringValue(dueKey(t.NoticeOn, t.ID))
 	}
 	return item, nil
 }

@@ -97,7 +97,7 @@ func (s *Store) Claim(ctx context.Context, d token.DueNotice, c token.Claim, now
 	claim := expression.Name(attrClaim)
 	e, err := expression.NewBuilder().
 		WithUpdate(expression.Set(claim, expression.Value(claimItem{c.Run, c.Until.Unix()}))).
-		WithCondition(expression.Name(attrDueKey).Equal(expression.Value(d.On.String()+"#"+string(d.ID))).
+		WithCondition(expression.Name(attrDueKey).Equal(expression.Value(dueKey(d.On, d.ID))).
 			And(expression.Name(attrDueShard).AttributeExists(),
 				claim.AttributeNotExists().Or(ownedBy(c.Run), expression.Name(attrClaim+".until").LessThan(expression.Value(now.Unix()))))).
 		Build()
@@ -192,7 +192,7 @@ func (s *Store) mark(run string, m token.Mark) (types.TransactWriteItem, error) 
 			expression.Value(noticeItem{SentAt: n.SentAt.Unix(), MessageID: n.MessageID}))
 	}
 	if m.HasNext {
-		update = update.Set(expression.Name(attrDueKey), expression.Value(m.Next.String()+"#"+string(m.ID)))
+		update = update.Set(expression.Name(attrDueKey), expression.Value(dueKey(m.Next, m.ID)))
 	} else {
 		update = update.Remove(expression.Name(attrDueShard)).Remove(expression.Name(attrDueKey))
 	}
@@ -323,7 +323,7 @@ func (s *Store) Requeue(ctx context.Context, id token.ID, messageID string, days
 		expression.Name(notice+".message_id").Equal(expression.Value(messageID)).And(expression.Name(attrRevokedAt).AttributeNotExists(), expression.Name(attrClaim).AttributeNotExists()),
 		tokenKey(id),
 		expression.Set(expression.Name(attrDueShard), expression.Value(shardOf(id))).
-			Set(expression.Name(attrDueKey), expression.Value(on.String()+"#"+string(id))).
+			Set(expression.Name(attrDueKey), expression.Value(dueKey(on, id))).
 			Remove(expression.Name(notice)))
 	if err != nil {
 		return false, fmt.Errorf("requeueing token %s: %w", id, err)
