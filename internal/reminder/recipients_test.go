@@ -183,6 +183,34 @@ func TestOneBadAdminSilencesNobody(t *testing.T) {
 	}
 }
 
+// Sending is paused while admins are told one by one: nothing more is tried in this run.
+func TestPausedWhileAdminsAreToldOneByOne(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin1"))
+	s.seen(s.principal("admin2"))
+	s.mailer = newMailer(t, s.ses.URL, 1) // one e-mail after the other
+	tokens := s.issued(2)
+	gone := token.Owner{Organization: s.org, ID: "owner0", Email: s.email("owner0")}
+	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	s.ses.FailWhen("SendEmail", func(body string) bool {
+		return about(s.email("admin1"))(body) && about(s.email("admin2"))(body)
+	}, 0, 1, badAddress)
+	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, paused)
+	s.ses.FailWhen("SendEmail", about(s.email("admin2")), 0, faulty.Always, paused)
+	if r := s.run(); r.Mails != 0 || r.Failed != 2 || r.Left != 1 {
+		t.Errorf("%+v", r)
+	}
+	s.ses.Heal()
+	s.mailer = newMailer(t, s.ses.URL, 1000)
+	if r := s.run(); r.Sent != 3 {
+		t.Errorf("the next run: %+v", r)
+	}
+	s.told(tokens, 1)
+}
+
 // An admin whose own address does not work is not told in their own place.
 func TestAnAdminWhoIsTheOwner(t *testing.T) {
 	t.Parallel()

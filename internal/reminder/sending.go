@@ -222,11 +222,11 @@ func (s *sending) refused(ctx context.Context, b *batch, to recipients, told []n
 // them: the address of one must not keep it from the others.
 func (s *sending) each(ctx context.Context, b *batch, to recipients, told []notice, err error) {
 	var mails []token.SentMail
+	alone := to
 	for _, person := range to.people {
 		if !s.pace.turn(ctx) {
 			break
 		}
-		alone := to
 		alone.people = []token.Owner{person}
 		mail, failure := s.send(ctx, b, alone, told)
 		if failure != nil {
@@ -236,7 +236,8 @@ func (s *sending) each(ctx context.Context, b *batch, to recipients, told []noti
 		mails = append(mails, mail)
 	}
 	if len(mails) == 0 {
-		s.untold(ctx, b, told, err)
+		alone.people = to.people[:1]
+		s.refused(ctx, b, alone, told, err)
 		return
 	}
 	s.sent(ctx, b, told, mails[0])
