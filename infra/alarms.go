@@ -33,7 +33,7 @@ const (
 	below   = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
 
 	silenceIsFine   = awscloudwatch.TreatMissingData_NOT_BREACHING
-	silenceIsBad    = awscloudwatch.TreatMissingData_BREACHING
+	silenceIsNews   = awscloudwatch.TreatMissingData_MISSING // reported where data came before
 	silenceIsNoNews = awscloudwatch.TreatMissingData_IGNORE
 )
 
@@ -41,13 +41,19 @@ const (
 // above all what nobody would: that notices are not sent.
 func (s *stack) newAlarms(gateway awsapigatewayv2.HttpApi, table awsdynamodb.TableV2) {
 	m := s.newMetrics(gateway, table)
-	tell := s.alarmTopics()
+	topics := s.alarmTopics()
 	for _, a := range append([]alarm{
-		{"remind-no-success", "No run of the reminder has succeeded for 26 hours.", orZero(m.runs)(hour()), below, 1, 26, 0, silenceIsBad},
+		// That there are no data at all is not "no success" in the first hour, and is reported
+		// as what it is later.
+		{"remind-no-success", "No run of the reminder has succeeded for 26 hours.", orZero(m.runs)(hour()), below, 1, 26, 0, silenceIsNews},
 		{"remind-overdue", "A notice has been due for more than a day.", m.overdue(minutes(15)), above, 24, 1, 0, silenceIsFine},
 		// What failed waits for its next try, so not every run has a failure.
 		{"remind-failed", "Notices have failed to go out twice within two hours.", m.failed(minutes(15)), above, 0, 8, 2, silenceIsFine},
-		{"remind-given-up", "Somebody could not be told that a token expires, and will not be.", m.givenUp(minutes(15)), above, 0, 1, 0, silenceIsFine},
+		{"remind-abandoned", "Somebody could not be notified that a token expires, and will not be.", m.abandoned(minutes(15)), above, 0, 1, 0, silenceIsFine},
+		{"first-use-not-recorded", "First uses of secrets could not be recorded, so rotations may not end when they should.", m.lostUses(minutes(5)), above, 0, 1, 0, silenceIsFine},
+		// A program that nobody told of a revocation tries again a few times.
+		{"ended-secrets", "Secrets that were revoked or rotated away are still presented.", m.endedSecrets(hour()), atLeast, 10, 1, 0, silenceIsFine},
+		{"refusals-flood", "Ten tokens a second are refused.", m.denials(minutes(5)), atLeast, 3000, 2, 0, silenceIsFine},
 		{"authorizer-errors", "Tokens could not be checked, so callers get 5xx.", m.authorizerErrors(minutes(5)), atLeast, 5, 1, 0, silenceIsFine},
 		{"api-5xx", "The API answers with 5xx.", m.serverErrors(minutes(5)), atLeast, 5, 2, 0, silenceIsFine},
 		{"table-throttles", "DynamoDB turns requests away.", m.throttles(minutes(5)), above, 0, 3, 0, silenceIsFine},
@@ -60,9 +66,12 @@ func (s *stack) newAlarms(gateway awsapigatewayv2.HttpApi, table awsdynamodb.Tab
 			Metric:           a.metric, ComparisonOperator: a.is, Threshold: &a.than,
 			EvaluationPeriods: &a.periods, DatapointsToAlarm: jsii.Number(cmp.Or(a.in, a.periods)), TreatMissingData: a.silence,
 		})
-		for _, topic := range tell {
+		for _, topic := range topics {
 			made.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
 			made.AddOkAction(awscloudwatchactions.NewSnsAction(topic))
+			if a.silence == silenceIsNews {
+				made.AddInsufficientDataAction(awscloudwatchactions.NewSnsAction(topic))
+			}
 		}
 		s.alarms = append(s.alarms, made)
 	}
@@ -73,7 +82,7 @@ func (s *stack) newAlarms(gateway awsapigatewayv2.HttpApi, table awsdynamodb.Tab
 func (s *stack) deadLetterAlarms() []alarm {
 	alarms := make([]alarm, 0, len(s.queues))
 	for _, q := range []struct{ name, says string }{
-		{"schedule-dead-letters", "The schedule could not start the reminder."},
+		{"schedule-dead-letters", "The schedule, or an urgent event, could not start the reminder."},
 		{"remind-dead-letters", "Runs of the reminder failed, also when tried again."},
 		{"feedback-dead-letters", "What SES said of bounced mail could not be taken in."},
 		{"events-dead-letters", "Changes of tokens could not be put on the event bus."},

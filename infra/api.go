@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
@@ -29,21 +30,38 @@ func (s *stack) newGateway() awsapigatewayv2.HttpApi {
 			RateLimit: jsii.Number(s.settings.ThrottleRate), BurstLimit: jsii.Number(s.settings.ThrottleBurst),
 		},
 		DetailedMetricsEnabled: jsii.Bool(true),
-		AccessLogSettings:      &accessLog{awsapigatewayv2.NewLogGroupLogDestination(s.newLogs("ApiLogs"))},
+		AccessLogSettings: &accessLog{
+			destination:  awsapigatewayv2.NewLogGroupLogDestination(s.newLogs("ApiLogs", s.accessLogName())),
+			organization: s.settings.OrganizationClaim,
+		},
 	})
 	return gateway
 }
 
-// accessLog says what is noted of each request: nothing of its headers and body, no
-// claims, and the route instead of the path.
-type accessLog struct {
-	destination awsapigatewayv2.IAccessLogDestination
+// accessLogName is under the one prefix for which AWS adds nothing to a policy of the
+// account, which is full after a dozen APIs; and is new for each stack, as a name that
+// CloudFormation makes is.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+func (s *stack) accessLogName() *string {
+	return jsii.String("/aws/vendedlogs/" + s.settings.StackName + "-ApiLogs-" + *s.idPart())
 }
+
+// accessLog says what is noted of each request: who asked, by organization and subject,
+// which are personal data and kept as long as logs are; the route instead of the path;
+// nothing else of claims, headers and body.
+type accessLog struct {
+	destination  awsapigatewayv2.IAccessLogDestination
+	organization string // claim
+}
+
+// plainClaim is a claim's name that can stand in a format. With another, such as a URL, a
+// format would not be what it seems; the functions' logs have the organization, too.
+var plainClaim = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_:-]*$`)
 
 func (l *accessLog) Destination() awsapigatewayv2.IAccessLogDestination { return l.destination }
 
 func (l *accessLog) Format() awsapigateway.AccessLogFormat {
-	format, err := json.Marshal(map[string]string{
+	fields := map[string]string{
 		"requestId":          "$context.requestId",
 		"time":               "$context.requestTime",
 		"sourceIp":           "$context.identity.sourceIp",
@@ -55,7 +73,12 @@ func (l *accessLog) Format() awsapigateway.AccessLogFormat {
 		"integrationError":   "$context.integrationErrorMessage",
 		"authorizerError":    "$context.authorizer.error",
 		"error":              "$context.error.message",
-	})
+		"subject":            "$context.authorizer.claims.sub",
+	}
+	if plainClaim.MatchString(l.organization) {
+		fields["organization"] = "$context.authorizer.claims." + l.organization
+	}
+	format, err := json.Marshal(fields)
 	if err != nil {
 		panic(err) // a map of strings always encodes
 	}

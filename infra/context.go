@@ -29,13 +29,9 @@ func readSettings(node constructs.Node) (Settings, error) {
 var plainName = regexp.MustCompile(`^[A-Za-z]+$`)
 
 func parseSettings(context map[string]any) (Settings, error) {
-	fields, err := env.GetFieldParamsWithOptions(&Settings{}, options(nil))
+	known, err := settingNames()
 	if err != nil {
-		return Settings{}, fmt.Errorf("reading the settings' own definition: %w", err)
-	}
-	known := map[string]bool{}
-	for _, field := range fields {
-		known[field.Key] = true
+		return Settings{}, err
 	}
 	values := map[string]string{}
 	var faults []error
@@ -61,9 +57,28 @@ func parseSettings(context map[string]any) (Settings, error) {
 	maps.DeleteFunc(overrides, func(name string, _ any) bool { return name == "latchkey" || !plainName.MatchString(name) })
 	take(overrides)
 
-	var s Settings
-	faults = append(faults, inWords(env.ParseWithOptions(&s, options(values)))...)
+	s, unread := settingsOf(values)
+	faults = append(faults, inWords(unread)...)
 	return s, errors.Join(append(faults, s.check()...)...)
+}
+
+// settingNames are the names of all settings.
+func settingNames() (map[string]bool, error) {
+	fields, err := env.GetFieldParamsWithOptions(&Settings{}, options(nil))
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings' own definition: %w", err)
+	}
+	known := map[string]bool{}
+	for _, field := range fields {
+		known[field.Key] = true
+	}
+	return known, nil
+}
+
+// settingsOf reads settings as they were written.
+func settingsOf(values map[string]string) (Settings, error) {
+	s := Settings{chosen: values}
+	return s, env.ParseWithOptions(&s, options(values))
 }
 
 func options(values map[string]string) env.Options {
@@ -123,8 +138,6 @@ func typeInWords(t reflect.Type) string {
 		return "a whole number"
 	case reflect.Float64:
 		return "a number"
-	case reflect.Pointer: // to tell what was left out
-		return typeInWords(t.Elem())
 	case reflect.Slice:
 		return "a list, each item " + typeInWords(t.Elem())
 	default:

@@ -23,7 +23,10 @@ func (s *stack) newDashboard(m metrics) {
 	)
 	dashboard.AddWidgets(
 		graph("Requests", m.requests(minutes(5)), m.serverErrors(minutes(5))),
-		graph("Tokens turned away, and errors", m.denials(minutes(5)), m.authorizerErrors(minutes(5))),
+		graph("Refusals, by reason", m.reasons(minutes(5))),
+		graph("Errors of the authorizer, first uses not recorded", m.authorizerErrors(minutes(5)), m.lostUses(minutes(5))),
+	)
+	dashboard.AddWidgets(
 		graph("Bounces and complaints, share", m.bounceRate(hour()), m.complaintRate(hour())),
 	)
 }

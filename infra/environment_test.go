@@ -31,8 +31,11 @@ func TestFunctionsGetWhatConfigDeclares(t *testing.T) {
 					t.Errorf("%s: %s lacks %s", name, function.Name, variable.Name)
 				}
 				// Where all settings are chosen, no variable is left to its default.
-				if name == "unusual" && got[variable.Name] == nil {
+				if name == "unusual" && got[variable.Name] == nil && variable.Setting != "-" {
 					t.Errorf("%s of %s cannot be chosen", variable.Name, function.Name)
+				}
+				if variable.Setting == "-" && got[variable.Name] != nil {
+					t.Errorf("%s: %s is deployed with %s, which is for the local run alone", name, function.Name, variable.Name)
 				}
 			}
 			for variable := range got {
@@ -47,7 +50,7 @@ func TestFunctionsGetWhatConfigDeclares(t *testing.T) {
 func TestSettingsReachTheFunctions(t *testing.T) {
 	want := map[string]map[string]string{
 		"issue": {
-			"TABLE_NAME": "Table", "TOKEN_PREFIX": "acme", "MAX_ACTIVE_TOKENS": "5", "RETENTION_DAYS": "30",
+			"TABLE_NAME": "Table", "TOKEN_PREFIX": "acme", "MAX_ACTIVE_TOKENS": "5", "MAX_NEW_TOKENS_PER_DAY": "20", "RETENTION_DAYS": "30",
 			"SCOPES": "read,write", "NOTICE_DAYS": "30,1,0",
 			"CLAIM_ORGANIZATION": "org", "CLAIM_ROLES": "roles", "CLAIM_EMAIL": "mail", "TRUST_EMAIL": "true",
 		},
@@ -56,11 +59,11 @@ func TestSettingsReachTheFunctions(t *testing.T) {
 			"CONSOLE_URL": "https://tokens.example.test/", "MAIL_FROM": "tokens@mail.acme.test", "MAIL_REPLY_TO": "help@acme.test",
 			"MAIL_COLOR": "#123abc", "MAIL_SUPPORT": "Ask the help desk.",
 			"MAIL_INTRO": "Dear customer,", "MAIL_REPLACE": "Run acme keys renew.", "MAIL_FOOTER": "Acme Inc, Springfield.", "COMPANY_NAME": "Acme", "NOTICE_DAYS": "30,1,0",
-			"SES_CONFIGURATION_SET": "Mail", "SEND_RATE": "2.5",
+			"SES_CONFIGURATION_SET": "Mail", "SEND_RATE": "2.5", "ADMINS_SEEN_WITHIN_DAYS": "14", "SUPPORT_URL": "https://help.acme.test/keys?x=1",
 		},
 		"console": {
 			"OIDC_ISSUER": "https://id.example.test/realms/acme", "OIDC_CLIENT_ID": "console", "OIDC_SCOPES": "openid email profile",
-			"OIDC_TOKEN": "access", "OIDC_LOGOUT_URL": "https://id.example.test/logout", "COMPANY_NAME": "Acme", "SCOPES": "read,write",
+			"OIDC_TOKEN": "access", "OIDC_LOGOUT_URL": "https://id.example.test/logout", "COMPANY_NAME": "Acme", "SUPPORT_URL": "https://help.acme.test/keys?x=1", "SCOPES": "read,write",
 			"CONNECT_ORIGINS": "https://login.example.test,https://id.example.test",
 		},
 		"feedback": {"TABLE_NAME": "Table"},

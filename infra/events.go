@@ -2,33 +2,14 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awspipes"
 	"github.com/aws/jsii-runtime-go"
+
+	"latchkey/internal/dynamo"
 )
-
-// eventSource is the source of our events on the bus.
-const eventSource = "latchkey"
-
-// auditInserts picks new audit entries from the table's stream, and nothing else of it.
-const auditInserts = `{"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "AUDIT#"}]}}}}`
-
-// eventDetail makes an event of an audit entry. What stands in angle brackets is filled
-// in as JSON, so it is not in quotes.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
-const eventDetail = `{` +
-	`"id": <$.dynamodb.NewImage.sk.S>, ` +
-	`"org_id": <$.dynamodb.NewImage.org_id.S>, ` +
-	`"at": <$.dynamodb.NewImage.at.S>, ` +
-	`"actor": <$.dynamodb.NewImage.actor.S>, ` +
-	`"token_id": <$.dynamodb.NewImage.token_id.S>, ` +
-	`"token_name": <$.dynamodb.NewImage.token_name.S>, ` +
-	`"expires_on": <$.dynamodb.NewImage.expires_on.S>, ` +
-	`"detail": <$.dynamodb.NewImage.detail.S>` +
-	`}`
-
-// eventType takes an event's detail type from the audit entry, such as token.expiring.
-const eventType = "$.dynamodb.NewImage.action.S"
 
 // newEvents puts each audit entry on the account's default bus. The entry is written in
 // the transaction that it records, so an event is sent if and only if the change
@@ -68,17 +49,34 @@ func (s *stack) newEvents(table awsdynamodb.TableV2) {
 				OnPartialBatchItemFailure: jsii.String("AUTOMATIC_BISECT"),
 			},
 			FilterCriteria: &awspipes.CfnPipe_FilterCriteriaProperty{
-				Filters: []any{&awspipes.CfnPipe_FilterProperty{Pattern: jsii.String(auditInserts)}},
+				Filters: []any{&awspipes.CfnPipe_FilterProperty{Pattern: jsii.String(dynamo.EventFilter)}},
 			},
 		},
 		Target: bus,
 		TargetParameters: &awspipes.CfnPipe_PipeTargetParametersProperty{
 			EventBridgeEventBusParameters: &awspipes.CfnPipe_PipeTargetEventBridgeEventBusParametersProperty{
-				Source: jsii.String(eventSource), DetailType: jsii.String(eventType),
+				Source: jsii.String(dynamo.EventSource), DetailType: jsii.String(dynamo.EventType),
+				Resources: &[]*string{table.TableArn()}, // tells the events of several deployments apart
 			},
-			InputTemplate: jsii.String(eventDetail),
+			InputTemplate: jsii.String(dynamo.EventDetail),
 		},
 	})
 	// A pipe checks its role when it is made.
 	pipe.Node().AddDependency(role)
+}
+
+// newUrgentStart starts the reminder at once for events whose notices cannot wait for the
+// schedule. What gets lost on the way the schedule catches up with: the notice itself is
+// in the table.
+func (s *stack) newUrgentStart(table awsdynamodb.TableV2) {
+	awsevents.NewRule(s.scope, jsii.String("UrgentRule"), &awsevents.RuleProps{
+		Description: jsii.String("Changes of which somebody is notified within a minute"),
+		EventPattern: &awsevents.EventPattern{
+			Source: jsii.Strings(dynamo.EventSource), DetailType: jsii.Strings(dynamo.UrgentEvents()...),
+			Resources: &[]*string{table.TableArn()},
+		},
+		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(s.functions["remind"], &awseventstargets.LambdaFunctionProps{
+			DeadLetterQueue: s.queues["schedule-dead-letters"], RetryAttempts: jsii.Number(startAttempts), MaxEventAge: quarter(),
+		})},
+	})
 }

@@ -57,9 +57,31 @@ func TestAuditEntriesBecomeEvents(t *testing.T) {
 	if text(at(bus, "Source")) != "latchkey" || text(at(bus, "DetailType")) != "$.dynamodb.NewImage.action.S" {
 		t.Errorf("source and type: %v", bus)
 	}
+	same(t, "the events' resources", items(at(bus, "Resources")), []string{"Table.Arn"})
 	same(t, "rights of the pipe", allowed(d.statementsOf(t, "EventsRole")), []string{
 		"dynamodb:ListStreams * ",
 		"dynamodb:DescribeStream Table.StreamArn ", "dynamodb:GetRecords Table.StreamArn ", "dynamodb:GetShardIterator Table.StreamArn ",
 		"events:PutEvents arn:AWS::Partition:events:AWS::Region:AWS::AccountId:event-bus/default ", "sqs:SendMessage EventFailures.Arn ",
 	})
+}
+
+// A revocation by somebody else cannot wait for the schedule.
+func TestUrgentEventsStartTheReminder(t *testing.T) {
+	rule := of(t, usual).named(t, "AWS::Events::Rule", "UrgentRule").Properties
+	same(t, "source", items(at(rule, "EventPattern", "source")), []string{"latchkey"})
+	same(t, "kinds of event", items(at(rule, "EventPattern", "detail-type")), []string{"token.revoked"})
+	// Another deployment's events are on the same bus.
+	same(t, "deployment", items(at(rule, "EventPattern", "resources")), []string{"Table.Arn"})
+	target := at(rule, "Targets", "0")
+	if text(at(target, "Arn")) != "remind.Arn" || text(at(target, "DeadLetterConfig", "Arn")) != "ScheduleDeadLetters.Arn" ||
+		at(target, "RetryPolicy", "MaximumRetryAttempts") != 10.0 || at(target, "RetryPolicy", "MaximumEventAgeInSeconds") != 900.0 {
+		t.Errorf("target %v", target)
+	}
+	// The function reads the time of the event itself.
+	if at(target, "Input") != nil || at(target, "InputPath") != nil || at(target, "InputTransformer") != nil {
+		t.Errorf("the event is changed on its way: %v", target)
+	}
+	if rule["EventBusName"] != nil || rule["State"] != "ENABLED" {
+		t.Errorf("bus %v, state %v", rule["EventBusName"], rule["State"])
+	}
 }

@@ -13,7 +13,7 @@ type signIn struct {
 	issuer    *string
 	audience  *[]*string
 	clientID  *string
-	logoutURL *string   // nil: as the issuer's discovery document says
+	logoutURL *string   // of the stack's own pool; nil: as it is set, or as the issuer's discovery document says
 	origins   []*string // that the console calls
 
 	pool   awscognito.UserPool // nil: not of this stack
@@ -27,14 +27,10 @@ var roles = []string{"org-admin", "api-token-manager"}
 func (s *stack) newSignIn(consoleURL *string) signIn {
 	further := *jsii.Strings(s.settings.ConnectOrigins...)
 	if s.settings.ownIssuer() {
-		people := signIn{
-			issuer: &s.settings.OIDCIssuer, audience: jsii.Strings(s.settings.OIDCAudience...), clientID: &s.settings.OIDCClientID,
-			origins: append(further, jsii.String(origin(s.settings.OIDCIssuer))),
+		return signIn{
+			issuer: &s.settings.Issuer, audience: jsii.Strings(s.settings.OIDCAudience...), clientID: &s.settings.ClientID,
+			origins: append(further, jsii.String(origin(s.settings.Issuer))),
 		}
-		if s.settings.OIDCLogoutURL != "" {
-			people.logoutURL = &s.settings.OIDCLogoutURL
-		}
-		return people
 	}
 	pool := s.newUserPool(consoleURL)
 	client := newConsoleClient(pool, consoleURL)

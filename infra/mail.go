@@ -49,7 +49,9 @@ func (s *stack) newIdentity() {
 	identity := awsses.NewEmailIdentity(s.scope, jsii.String("Sender"), &awsses.EmailIdentityProps{
 		Identity: awsses.Identity_Domain(jsii.String(s.settings.domain())),
 	})
-	identity.ApplyRemovalPolicy(s.removal())
+	// Others in the account may send with it by now. But where its first deployment fails, it
+	// has to go, or the next one finds that SES has it already.
+	identity.ApplyRemovalPolicy(s.keptOnceMade())
 	for i, record := range *identity.DkimRecords() {
 		s.output("MailDnsRecord"+strconv.Itoa(i+1), jsii.String(*record.Name+" CNAME "+*record.Value))
 	}

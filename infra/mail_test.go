@@ -4,7 +4,7 @@ import "testing"
 
 func TestFeedbackHearsOfThisStacksMailOnly(t *testing.T) {
 	d := of(t, usual)
-	rule := d.only(t, "AWS::Events::Rule").Properties
+	rule := d.named(t, "AWS::Events::Rule", "FeedbackRule").Properties
 	same(t, "source", items(at(rule, "EventPattern", "source")), []string{"aws.ses"})
 	same(t, "kinds of event", items(at(rule, "EventPattern", "detail-type")),
 		[]string{"Email Bounced", "Email Complaint Received", "Email Rejected", "Email Rendering Failed"})
@@ -28,4 +28,9 @@ func TestMailIsSentSafely(t *testing.T) {
 	destination := at(d.only(t, "AWS::SES::ConfigurationSetEventDestination").Properties, "EventDestination")
 	same(t, "events", items(at(destination, "MatchingEventTypes")), []string{"bounce", "complaint", "reject", "renderingFailure"})
 	d.has(t, "AWS::SES::EmailIdentity", map[string]any{"EmailIdentity": "example.com"})
+	// A first deployment that failed must not leave it behind: the next one would find that
+	// SES has it.
+	if got := d.only(t, "AWS::SES::EmailIdentity").DeletionPolicy; got != "RetainExceptOnCreate" {
+		t.Errorf("the sender's identity: %s", got)
+	}
 }

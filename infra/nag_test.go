@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
@@ -38,15 +42,29 @@ func TestNagFindsNothing(t *testing.T) {
 	}
 }
 
-func TestExampleSenderIsWarnedOf(t *testing.T) {
-	warnings := func(d *deployment) int {
-		return len(*assertions.Annotations_FromStack(d.stack).
-			FindWarning(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String("mailFrom is still an example.*"))))
+// What is easily overlooked, and easily set: with --strict nothing is deployed before.
+func TestOversightsAreWarnedOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		made func() (*deployment, error)
+		want []string
+	}{
+		"as in cdk.json": {usual, []string{"mailFrom is still an example", "tokenPrefix is not chosen", "Nobody hears of alarms"}},
+		"all chosen":     {unusual, []string{"rights is plain"}},
+		"for sam local":  {local, nil},
+	} {
+		found := *assertions.Annotations_FromStack(of(t, c.made).stack).FindWarning(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String(".*ack: latchkey:.*")))
+		for _, want := range c.want {
+			if !slices.ContainsFunc(found, func(m *cxapi.SynthesisMessage) bool { return strings.HasPrefix(fmt.Sprint(m.Entry.Data), want) }) {
+				t.Errorf("%s: no warning that %s", name, want)
+			}
+		}
+		if len(found) != len(c.want) {
+			t.Errorf("%s: %d warnings, want %d", name, len(found), len(c.want))
+		}
 	}
-	if n := warnings(of(t, usual)); n != 1 {
-		t.Errorf("%d warnings of the example address, want 1", n)
-	}
-	if n := warnings(of(t, unusual)); n != 0 {
-		t.Errorf("%d warnings of a real address", n)
+	// Written down, the defaults are a choice.
+	s, err := parseSettings(map[string]any{"mailFrom": "tokens@acme.test", "tokenPrefix": "lk", "alarmEmail": ""})
+	if err != nil || len(s.warnings()) != 0 {
+		t.Errorf("warnings %v, error %v", s.warnings(), err)
 	}
 }

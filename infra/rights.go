@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -12,9 +13,14 @@ import (
 )
 
 // right is something that a function's role may do. Each one is there because the
-// function makes that very call; transactions are checked call by call. AWS does not say
-// whether a condition then sees the keys of one item or of all, so all that a function may
-// write by one call is one right.
+// function makes that very call; transactions are checked call by call.
+//
+// AWS documents only by implication what dynamodb:LeadingKeys holds for a transaction: an
+// example with the single-valued dynamodb:ReturnValues makes sense only if each part is
+// looked at by itself. So all that a function may do by one action is one right: it then
+// holds as well if AWS puts the keys of all parts of one action together. What else AWS
+// might do, and what that would mean, is a table in evaluator_test.go; whoever meets it
+// sets rights to plain (playbooks/access-denied.md).
 type right struct {
 	actions []string
 	on      string // a key of targets
@@ -23,79 +29,85 @@ type right struct {
 	keys []string
 	// attributes, if any, are all that the call may name.
 	attributes []string
-	// never makes it the opposite: no call may name any of the attributes on any of the
-	// keys. It can only take away.
-	never bool
 }
 
-// settled are attributes of a token that nobody changes once it is issued: with them any
-// secret could be made valid, for any owner and for ever.
-var settled = []string{
-	"allowed_ips", "created_at", "expires_at", "hint", "id", "name", "owner_id", "owner_key", "scopes", "secret_hash", "ttl",
-}
+// The places that rights are on, beside the indexes.
+const (
+	onTable   = "table"
+	onSender  = "sender"
+	onAccount = "account"
+	onKey     = "tableKey"
+)
 
 // rights lists all that the functions may do, beside writing to their own logs.
+//
+// Who makes a secret valid: issue alone may put a credential, and nobody may change what
+// one decides by. revoke may only delete it; authorize and verify may note its use. Who may
+// write a quota (issue, revoke) may also write in it that somebody has left: no key tells
+// these apart, and their code is trusted for it.
 var rights = map[string][]right{
+	"authorize": deciding,
+	"verify":    deciding[:1], // the authorizer has noted the use
 	"issue": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"OWNER#*", "ORG#*"}},
-		{actions: []string{"dynamodb:PutItem"}, on: "table", keys: []string{"TOKEN#*", "AUDIT#*"}},
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "POLICY#*", "QUOTA#*"}},
+		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "QUOTA#*", "SECRET#*", "TOKEN#*"}},
+		{actions: check, on: onTable, keys: []string{"POLICY#*"}},
 	},
-	"list": {
-		{actions: []string{"dynamodb:Query"}, on: dynamo.IndexByOrganization},
-		{actions: []string{"dynamodb:Query"}, on: dynamo.IndexByOwner},
-		{actions: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"OWNER#*", "ORG#*"}},
-	},
-	"get": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"TOKEN#*", "OWNER#*"}},
-		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"OWNER#*", "ORG#*"}},
+	"read": {
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "TOKEN#*"}},
+		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
+		{actions: query, on: "by_org"},
+		{actions: query, on: "by_owner"},
+		{actions: query, on: "live_org"},
+		{actions: query, on: "live_owner"},
+		// The caller's own address, as the sign-in says it.
+		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*"}},
 	},
 	"revoke": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"TOKEN#*", "OWNER#*"}},
-		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*", "OWNER#*", "ORG#*"}},
-		{never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"}, attributes: settled},
-		{actions: []string{"dynamodb:PutItem"}, on: "table", keys: []string{"AUDIT#*"}},
-	},
-	"authorize": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"TOKEN#*"}},
-		// It notes a token's last use and must not touch the hash, the expiry or the
-		// revocation.
-		{
-			actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"},
-			attributes: []string{"pk", "sk", "last_used_at"},
-		},
-	},
-	"whoami": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"TOKEN#*"}},
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "SECRET#*", "TOKEN#*"}},
+		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
+		{actions: remove, on: onTable, keys: []string{"SECRET#*"}},
+		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*", "TOKEN#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "NOTICE#*"}},
 	},
 	"console": {},
 	"remind": {
-		{actions: []string{"dynamodb:Query"}, on: dynamo.IndexDue},
-		{actions: []string{"dynamodb:Query"}, on: "table", keys: []string{"ORG#*"}},
-		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"}},
-		// Nor may it bring back what was revoked.
-		{
-			never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"},
-			attributes: append([]string{"org_id", "revoked_at"}, settled...),
-		},
-		{actions: []string{"dynamodb:PutItem"}, on: "table", keys: []string{"AUDIT#*", "MAIL#*"}},
-		{actions: []string{"ses:SendEmail"}, on: "sender"},
-		{actions: []string{"ses:GetAccount"}, on: "account"},
+		{actions: get, on: onTable, keys: []string{"MAIL#*"}},
+		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*", "TOKEN#*"}},
+		{actions: query, on: onTable, keys: []string{"ADMINS#*"}},
+		{actions: query, on: "due"},
+		{actions: update, on: onTable, keys: []string{"NOTICE#*", "TOKEN#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "MAIL#*", "NOTICE#*"}},
+		{actions: []string{"ses:SendEmail"}, on: onSender},
+		{actions: []string{"ses:GetAccount"}, on: onAccount},
 	},
 	"feedback": {
-		{actions: []string{"dynamodb:GetItem"}, on: "table", keys: []string{"MAIL#*", "TOKEN#*"}},
-		{actions: []string{"dynamodb:BatchGetItem"}, on: "table", keys: []string{"OWNER#*"}},
-		{actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"OWNER#*", "TOKEN#*"}},
-		{
-			never: true, actions: []string{"dynamodb:UpdateItem"}, on: "table", keys: []string{"TOKEN#*"},
-			attributes: append([]string{"org_id"}, settled...),
-		},
+		{actions: get, on: onTable, keys: []string{"MAIL#*", "NOTICE#*", "TOKEN#*"}},
+		{actions: update, on: onTable, keys: []string{"NOTICE#*", "PEOPLE#*", "TOKEN#*"}},
 	},
 }
+
+// deciding is what deciding on a secret takes: reading its credential and, to say why one
+// was refused, the token's record; and noting the use of either. Neither mark may name
+// anything else, so that it can change no hash, owner or end.
+var deciding = []right{
+	{actions: get, on: onTable, keys: []string{"SECRET#*", "TOKEN#*"}},
+	{actions: update, on: onTable, keys: []string{"SECRET#*"}, attributes: []string{"pk", "sk", "use"}},
+	{actions: update, on: onTable, keys: []string{"TOKEN#*"}, attributes: []string{"pk", "seen", "sk"}},
+}
+
+// The actions on the table. What is not here nobody may do: scan, PartiQL, batch writes,
+// which know no condition, and whatever is done to the table as a whole.
+var (
+	get      = []string{"dynamodb:GetItem"}
+	batchGet = []string{"dynamodb:BatchGetItem"}
+	query    = []string{"dynamodb:Query"}
+	put      = []string{"dynamodb:PutItem"}
+	update   = []string{"dynamodb:UpdateItem"}
+	remove   = []string{"dynamodb:DeleteItem"}
+	check    = []string{"dynamodb:ConditionCheckItem"}
+)
 
 // tableKeyActions are what DynamoDB does with a customer-managed key in the name of the
 // caller. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
@@ -112,22 +124,22 @@ type target struct {
 // targets gives the names in rights their resources.
 func (s *stack) targets(table awsdynamodb.TableV2, m mailing) map[string]target {
 	targets := map[string]target{
-		"table": {arns: []*string{table.TableArn()}},
+		onTable: {arns: []*string{table.TableArn()}},
 		// Nobody may send in another name, whatever else SES has verified. The condition says
 		// so and not the resource: in its sandbox SES also asks for a right on the identity
 		// of the recipient, and it prefers an address that is verified to its domain.
-		"sender": {
+		onSender: {
 			arns: []*string{s.arn("ses", "identity", "*"), m.configurationARN},
 			when: map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.settings.sender()}},
 		},
 		// The account's quota belongs to no resource.
-		"account": {arns: []*string{jsii.String("*")}},
+		onAccount: {arns: []*string{jsii.String("*")}},
 	}
 	for _, index := range dynamo.Schema().Indexes {
 		targets[index.Name] = target{arns: []*string{jsii.String(*table.TableArn() + "/index/" + index.Name)}}
 	}
 	if s.tableKey != nil {
-		targets["tableKey"] = target{arns: []*string{s.tableKey.KeyArn()}, when: map[string]any{
+		targets[onKey] = target{arns: []*string{s.tableKey.KeyArn()}, when: map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": "dynamodb." + *s.scope.Region() + "." + *s.scope.UrlSuffix()},
 		}}
 	}
@@ -135,30 +147,51 @@ func (s *stack) targets(table awsdynamodb.TableV2, m mailing) map[string]target 
 }
 
 // statements are a function's rights as IAM writes them.
-func statements(function string, targets map[string]target) []awsiam.PolicyStatement {
+func (s *stack) statements(function string, targets map[string]target) ([]awsiam.PolicyStatement, error) {
 	granted := rights[function]
-	if _, own := targets["tableKey"]; own && len(granted) > 0 {
-		granted = append(slices.Clip(granted), right{actions: tableKeyActions, on: "tableKey"})
+	if _, own := targets[onKey]; own && len(granted) > 0 {
+		granted = append(slices.Clip(granted), right{actions: tableKeyActions, on: onKey})
 	}
 	written := make([]awsiam.PolicyStatement, 0, len(granted))
 	for _, r := range granted {
-		to := targets[r.on]
+		to, known := targets[r.on]
+		if !known {
+			return nil, fmt.Errorf("rights of %s: the table has no %s", function, r.on)
+		}
 		when := map[string]any{}
 		maps.Copy(when, to.when)
-		// ForAllValues holds for a call without keys, too; of these actions none is.
-		effect, values := awsiam.Effect_ALLOW, "ForAllValues"
-		if r.never {
-			effect, values = awsiam.Effect_DENY, "ForAnyValue"
-		}
-		if len(r.keys) > 0 {
-			when[values+":StringLike"] = map[string]any{"dynamodb:LeadingKeys": r.keys}
-		}
-		if len(r.attributes) > 0 {
-			when[values+":StringEquals"] = map[string]any{"dynamodb:Attributes": r.attributes}
+		if s.settings.Rights == "keys" {
+			maps.Copy(when, bounds(r))
 		}
 		written = append(written, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Effect: effect, Actions: jsii.Strings(r.actions...), Resources: &to.arns, Conditions: &when,
+			Actions: jsii.Strings(r.actions...), Resources: &to.arns, Conditions: &when,
 		}))
 	}
-	return written
+	return written, nil
 }
+
+// bounds is the condition that a call names no other keys and attributes than a right's.
+// ForAllValues also holds where there are none; that there are some is a condition of its
+// own, so that a call of which AWS does not say what it names is refused.
+func bounds(r right) map[string]any {
+	when, absent := map[string]any{}, map[string]any{}
+	if len(r.keys) > 0 {
+		when["ForAllValues:StringLike"] = map[string]any{leadingKeys: r.keys}
+		absent[leadingKeys] = "false"
+	}
+	if len(r.attributes) > 0 {
+		when["ForAllValues:StringEquals"] = map[string]any{attributes: r.attributes}
+		absent[attributes] = "false"
+	}
+	if len(absent) > 0 {
+		when["Null"] = absent
+	}
+	return when
+}
+
+// What IAM calls the partition keys and the attributes that a call names.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+const (
+	leadingKeys = "dynamodb:LeadingKeys"
+	attributes  = "dynamodb:Attributes"
+)

@@ -26,14 +26,19 @@ var scheduledEvent = map[string]any{
 	"detail":      map[string]any{},
 }
 
+// startAttempts is how often an event is handed to the reminder before it counts as lost.
+const startAttempts = 10
+
+// quarter is how long an event for the reminder is worth delivering: then the schedule has
+// the next one.
+func quarter() awscdk.Duration { return minutes(15) }
+
 // newSchedule runs the reminder. There are two ways to fail and a queue for each: the
-// scheduler cannot deliver the event, or Lambda took it and the function failed. An
-// event older than a quarter of an hour is not worth delivering: the next one is there.
+// scheduler cannot deliver the event, or Lambda took it and the function failed.
 func (s *stack) newSchedule() awsscheduler.Schedule {
 	remind := s.functions["remind"]
-	quarter := awscdk.Duration_Minutes(jsii.Number(15))
 	remind.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
-		MaxEventAge: quarter, RetryAttempts: jsii.Number(1),
+		MaxEventAge: quarter(), RetryAttempts: jsii.Number(1),
 		OnFailure: awslambdadestinations.NewSqsDestination(s.newQueue("RemindFailures", "remind-dead-letters")),
 	})
 	return awsscheduler.NewSchedule(s.scope, jsii.String("Schedule"), &awsscheduler.ScheduleProps{
@@ -41,7 +46,7 @@ func (s *stack) newSchedule() awsscheduler.Schedule {
 		Schedule:    awsscheduler.ScheduleExpression_Expression(jsii.String(everyQuarter), awscdk.TimeZone_ETC_UTC()),
 		Target: awsschedulertargets.NewLambdaInvoke(remind, &awsschedulertargets.ScheduleTargetBaseProps{
 			Input:         awsscheduler.ScheduleTargetInput_FromObject(scheduledEvent),
-			RetryAttempts: jsii.Number(10), MaxEventAge: quarter,
+			RetryAttempts: jsii.Number(startAttempts), MaxEventAge: quarter(),
 			DeadLetterQueue: s.newQueue("ScheduleDeadLetters", "schedule-dead-letters"),
 		}),
 	})

@@ -1,9 +1,16 @@
 package main
 
+import (
+	"latchkey/internal/config"
+)
+
 // Settings are what one deployment may choose. They come from the object "latchkey" in
 // cdk.json's context; `-c name=value` on the command line goes before it, lists written
-// with commas. A setting that is left out has the default named here; where none is
-// named, the function's own default in internal/config holds.
+// with commas. A setting that is left out has the default named with it.
+//
+// What the functions read is described where they read it: those structs are part of this
+// one, and their tags name the settings. What is chosen reaches a function as it was
+// written; what is not is left to the function, which has the same defaults.
 type Settings struct {
 	// StackName names the CloudFormation stack, and the namespace of its metrics, so
 	// that several deployments can live in one account.
@@ -20,23 +27,15 @@ type Settings struct {
 	// LogRetentionDays is how long logs are kept; one of the numbers that CloudWatch
 	// Logs knows. 90 is a quarter, enough to look into a leaked token.
 	LogRetentionDays int `setting:"logRetentionDays" default:"90"`
-	// SAM makes a template for `sam local` that must not be deployed: this machine's
+	// Rights says what binds the functions' rights on the table: keys, to the beginnings
+	// of partition keys; or plain, to the actions alone, where an account meets
+	// AccessDenied with keys. See playbooks/access-denied.md.
+	Rights string `setting:"rights" default:"keys"`
+	// SAM makes a template for `sam local`, which AWS refuses to deploy: this machine's
 	// architecture, a fixed table name, endpoints that --env-vars can set, and refusals
 	// as 403, because SAM makes a 502 of the error that API Gateway makes a 401 of.
 	SAM bool `setting:"sam" default:"false"`
 
-	// TokenPrefix begins every secret: [a-z][a-z0-9]{1,11}. It cannot change while
-	// tokens live: secrets with another prefix are turned away.
-	TokenPrefix string `setting:"tokenPrefix"`
-	// MaxActiveTokens is how many active tokens one owner may have.
-	MaxActiveTokens *int `setting:"maxActiveTokens"`
-	// RetentionDays is how long a token stays listed past its expiry date.
-	RetentionDays *int `setting:"retentionDays"`
-	// Scopes that a token may carry. Empty: tokens carry none.
-	Scopes []string `setting:"scopes"`
-	// Denial is what a caller without a valid token gets: unauthorized (401) or
-	// forbidden (403).
-	Denial string `setting:"denial"`
 	// AuthorizerCacheSeconds is how long API Gateway may reuse an answer of the
 	// authorizer, 0 to 3600. Each second makes revocation that much slower and calls
 	// that much cheaper: 0, because revoked must mean revoked.
@@ -51,69 +50,35 @@ type Settings struct {
 	ThrottleRate  int `setting:"throttleRate" default:"1000"`
 	ThrottleBurst int `setting:"throttleBurst" default:"2000"`
 
-	// ConsoleURL is the address of the management page if it is not the API's own, as
-	// with a custom domain in front of it.
-	ConsoleURL string `setting:"consoleUrl"`
 	// CognitoDomainPrefix is the first label of the sign-in page's address; no other
 	// AWS account may use it. Empty: latchkey- and a part of the stack's id.
 	CognitoDomainPrefix string `setting:"cognitoDomainPrefix"`
-	// OIDCIssuer is the company's own OpenID Connect issuer, https://…, exactly as in
-	// its tokens' iss. Empty: the stack makes a Cognito user pool.
-	OIDCIssuer string `setting:"oidcIssuer"`
-	// OIDCAudience lists the values of aud that the API accepts. Needed with OIDCIssuer.
+	// OIDCAudience lists the values of aud that the API accepts. Needed with oidcIssuer.
 	OIDCAudience []string `setting:"oidcAudience"`
-	// OIDCClientID is the console's public client at the issuer. Needed with OIDCIssuer.
-	OIDCClientID string `setting:"oidcClientId"`
-	// OIDCScopes are what the console asks the issuer for.
-	OIDCScopes string `setting:"oidcScopes"`
-	// OIDCToken says which token carries the claims: id or access.
-	OIDCToken string `setting:"oidcToken"`
-	// OIDCLogoutURL ends the session at an issuer whose discovery document does not say
-	// how. Cognito's is known.
-	OIDCLogoutURL string `setting:"oidcLogoutUrl"`
-	// ConnectOrigins are further origins that the console may call, such as that of
-	// the issuer's token endpoint. The issuer's own is always among them.
-	ConnectOrigins []string `setting:"connectOrigins"`
-	// ClaimOrganization, ClaimRoles and ClaimEmail name the claims that say who a
-	// person is.
-	ClaimOrganization string `setting:"claimOrganization"`
-	ClaimRoles        string `setting:"claimRoles"`
-	ClaimEmail        string `setting:"claimEmail"`
-	// TrustEmail takes addresses without the claim email_verified: only for an issuer
-	// that verifies every address and sends no such claim.
-	TrustEmail bool `setting:"trustEmail" default:"false"`
-
-	// CompanyName is whose API the tokens are for, as e-mails and console call it.
-	CompanyName string `setting:"companyName"`
-	// MailFrom is the sender of the notices, an address or "Name <address>". Always
-	// needed; cdk.json holds an example that is to be replaced.
-	MailFrom string `setting:"mailFrom"`
 	// MailIdentity is a domain or address that SES has verified already. Empty: the
 	// stack makes an identity for the sender's domain, and its outputs are the DNS
 	// records that prove it.
 	MailIdentity string `setting:"mailIdentity"`
-	// MailReplyTo is where answers go. Empty: to the sender.
-	MailReplyTo string `setting:"mailReplyTo"`
-	// MailColor of headings and buttons in the notices, #rrggbb.
-	MailColor string `setting:"mailColor"`
-	// MailIntro is a text of the company's in the notices, before the tokens. Empty: none.
-	// This and the next three are a line each.
-	MailIntro string `setting:"mailIntro"`
-	// MailReplace says how to replace a token, instead of the steps on the page.
-	MailReplace string `setting:"mailReplace"`
-	// MailSupport says where to get help. Empty: nothing.
-	MailSupport string `setting:"mailSupport"`
-	// MailFooter ends the notices, instead of why somebody gets them.
-	MailFooter string `setting:"mailFooter"`
-	// NoticeDays are the days before the expiry date on which its owner hears of it.
-	NoticeDays []int `setting:"noticeDays"`
-	// SendRate is how many e-mails a second are sent. 0: as many as SES grants.
-	SendRate float64 `setting:"sendRate" default:"0"`
 	// AlarmEmail hears of alarms, after confirming a message from AWS.
 	AlarmEmail string `setting:"alarmEmail"`
 	// AlarmTopicARN is an SNS topic that hears of alarms, such as one that leads to the
 	// people on call.
 	AlarmTopicARN string `setting:"alarmTopicArn"`
+
+	config.Token
+	config.Issuance
+	config.Offer
+	config.Explanations
+	config.Notices
+	config.Admins
+	config.Refusal
+	config.Person
+	config.SignIn
+	config.Page
+	config.Brand
+	config.Mail // of it, mailFrom is always needed; cdk.json holds an example to be replaced
+
+	chosen map[string]string // settings as they were written, by their names
 }
 
 // lambdaArchitecture is the functions' architecture in Lambda's words.
@@ -135,4 +100,36 @@ func (s Settings) buildArchitecture() string {
 func (s Settings) destroy() bool { return s.Removal == "destroy" }
 
 // ownIssuer says that people sign in at an issuer that is not part of the stack.
-func (s Settings) ownIssuer() bool { return s.OIDCIssuer != "" }
+func (s Settings) ownIssuer() bool { return s.Issuer != "" }
+
+// isChosen says that a setting is there, be it empty.
+func (s Settings) isChosen(name string) bool {
+	_, chosen := s.chosen[name]
+	return chosen
+}
+
+// warning is something that can be deployed and should not be by oversight. With --strict
+// the CDK's command line deploys nothing that it is warned of.
+type warning struct{ setting, says string }
+
+func (s Settings) warnings() []warning {
+	if s.SAM {
+		return nil
+	}
+	var found []warning
+	if s.isExample() {
+		found = append(found, warning{"mailFrom", "mailFrom is still an example: no notice can be sent from it. Set it in cdk.json before you deploy."})
+	}
+	if !s.isChosen("tokenPrefix") {
+		found = append(found, warning{"tokenPrefix", "tokenPrefix is not chosen, so secrets begin with lk_, as anybody's may. " +
+			"It cannot change while tokens live: choose one of your own, or write lk."})
+	}
+	if !s.isChosen("alarmEmail") && !s.isChosen("alarmTopicArn") {
+		found = append(found, warning{"alarmEmail", "Nobody hears of alarms. Set alarmEmail or alarmTopicArn, or write an empty alarmEmail if nobody shall."})
+	}
+	if s.Rights == "plain" {
+		found = append(found, warning{"rights", "rights is plain: nothing but the functions' own code keeps one that may write records from writing " +
+			"credentials. It is meant for the time that playbooks/access-denied.md describes."})
+	}
+	return found
+}

@@ -31,21 +31,21 @@ func TestCommandLineGoesBeforeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.SendRate != 14 || len(got.NoticeDays) != 2 || got.NoticeDays[0] != 20 || got.CompanyName != "Acme" {
+	if got.SendRate != 14 || len(got.NoticeDays) != 2 || got.NoticeDays[0] != 20 || got.Company != "Acme" {
 		t.Errorf("settings: %+v", got)
 	}
 }
 
 func TestEveryBadSettingIsNamed(t *testing.T) {
 	bad := map[string]any{
-		"stackName": "1", "architecture": "riscv", "removal": "maybe", "logRetentionDays": 91.0, "reservedConcurrency": -1.0,
+		"stackName": "1", "architecture": "riscv", "removal": "maybe", "rights": "none", "logRetentionDays": 91.0, "reservedConcurrency": -1.0,
 		"throttleRate": 0.0, "throttleBurst": 0.0, "alarmEmail": "ops", "alarmTopicArn": "ops",
-		"tokenPrefix": "LK", "maxActiveTokens": -1.0, "retentionDays": -1.0, "scopes": []any{"a b"}, "denial": "no",
-		"authorizerCacheSeconds": 3601.0, "consoleUrl": "http://acme.test", "oidcIssuer": "acme", "oidcToken": "refresh",
+		"tokenPrefix": "LK", "maxActiveTokens": -1.0, "maxNewTokensPerDay": 0.0, "adminsSeenWithinDays": 0.0, "retentionDays": -1.0, "scopes": []any{"a b"}, "denial": "no",
+		"authorizerCacheSeconds": 3601.0, "consoleUrl": "http://acme.test", "supportUrl": "help@acme.test", "oidcIssuer": "acme", "oidcToken": "refresh",
 		"oidcLogoutUrl": "https://acme.test/?x", "connectOrigins": []any{"https://acme.test/path"},
 		"mailFrom": "Acme", "mailReplyTo": "help", "mailColor": "blue", "companyName": "Acme\nInc", "mailSupport": "a\nb",
 		"mailIntro": "a\nb", "mailReplace": "a\nb", "mailFooter": "a\nb",
-		"noticeDays": []any{-1.0}, "sendRate": -1.0,
+		"noticeDays": []any{-1.0}, "sendRate": -1.0, "mailIdentity": "Acme.test",
 	}
 	_, err := parseSettings(map[string]any{"latchkey": bad})
 	if err == nil {
@@ -63,25 +63,35 @@ func TestBadSettings(t *testing.T) {
 		set  map[string]any
 		want string
 	}{
-		"sender missing":         {map[string]any{"mailFrom": ""}, "mailFrom: want an e-mail address"},
-		"misspelt":               {map[string]any{"mailForm": "a@acme.test"}, "mailForm: there is no such setting"},
-		"not a number":           {map[string]any{"maxActiveTokens": "many"}, "maxActiveTokens: want a whole number"},
-		"not a list of numbers":  {map[string]any{"noticeDays": "7,one"}, "noticeDays: want a list, each item a whole number"},
-		"not a boolean":          {map[string]any{"sam": "maybe"}, "sam: want true or false"},
-		"an object":              {map[string]any{"scopes": map[string]any{}}, "scopes: want a text, number"},
-		"issuer alone":           {map[string]any{"oidcIssuer": "https://id.acme.test"}, "oidcAudience: want at least one"},
-		"claims without issuer":  {map[string]any{"claimRoles": "roles"}, "claimRoles: want nothing, because oidcIssuer is not set"},
-		"foreign identity":       {map[string]any{"mailIdentity": "other.test"}, "mailIdentity: want mailFrom's address"},
-		"Cognito's own word":     {map[string]any{"cognitoDomainPrefix": "my-cognito"}, "cognitoDomainPrefix: want"},
-		"pool and issuer":        {map[string]any{"oidcIssuer": "https://id.acme.test", "cognitoDomainPrefix": "x"}, "cognitoDomainPrefix: want nothing"},
-		"scope with a quote":     {map[string]any{"scopes": `a"b`}, "scopes: scope"},
-		"scope there twice":      {map[string]any{"scopes": "a,a"}, "scopes: scope \"a\" is there twice"},
-		"too many scopes":        {map[string]any{"scopes": "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u"}, "scopes: more than 20"},
-		"long scope":             {map[string]any{"scopes": strings.Repeat("a", 65)}, "scopes: scope"},
-		"notice day there twice": {map[string]any{"noticeDays": "7,7"}, "noticeDays: notice days: 7 is there twice"},
-		"nobody may issue":       {map[string]any{"maxActiveTokens": 0.0}, "maxActiveTokens: want 1 to 200"},
-		"no retention":           {map[string]any{"retentionDays": 0.0}, "retentionDays: want 1 or more"},
-		"retention of no number": {map[string]any{"logRetentionDays": 2.0}, "logRetentionDays: want 1, 3, 5"},
+		"sender missing":               {map[string]any{"mailFrom": ""}, "mailFrom: want an e-mail address"},
+		"misspelt":                     {map[string]any{"mailForm": "a@acme.test"}, "mailForm: there is no such setting"},
+		"not a number":                 {map[string]any{"maxActiveTokens": "many"}, "maxActiveTokens: want a whole number"},
+		"not a list of numbers":        {map[string]any{"noticeDays": "7,one"}, "noticeDays: want a list, each item a whole number"},
+		"not a boolean":                {map[string]any{"sam": "maybe"}, "sam: want true or false"},
+		"an object":                    {map[string]any{"scopes": map[string]any{}}, "scopes: want a text, number"},
+		"a company with a soft hyphen": {map[string]any{"companyName": "Ac\u00adme"}, "companyName: composer: "},
+		"an override of direction":     {map[string]any{"mailFooter": "Acme \u202eInc"}, "mailFooter: composer: "},
+		"one claim for no name":        {map[string]any{"oidcIssuer": "https://id.acme.test", "oidcToken": "refresh"}, "oidcToken: claims: token use"},
+		"a page in capitals":           {map[string]any{"consoleUrl": "https://Keys.Acme.example"}, "consoleUrl: want https://host, the host as browsers write it"},
+		"a page with a port":           {map[string]any{"consoleUrl": "https://keys.acme.test:443/"}, "consoleUrl: want https://host, the host as browsers write it"},
+		"a page in another script":     {map[string]any{"consoleUrl": "https://schlüssel.acme.test"}, "consoleUrl: want https://host, the host as browsers write it"},
+		"a page with a dot":            {map[string]any{"consoleUrl": "https://keys.acme.test."}, "consoleUrl: want https://host, the host as browsers write it"},
+		"a page with a mark":           {map[string]any{"consoleUrl": "https://keys.acme.test?"}, "consoleUrl: want https://host, the host as browsers write it"},
+		"a sender in capitals":         {map[string]any{"mailFrom": "tokens@Acme.test"}, "mailFrom: want a domain in lower case"},
+		"an origin in capitals":        {map[string]any{"connectOrigins": "https://ID.acme.test"}, "connectOrigins: want a list of https://host"},
+		"issuer alone":                 {map[string]any{"oidcIssuer": "https://id.acme.test"}, "oidcAudience: want at least one"},
+		"claims without issuer":        {map[string]any{"claimRoles": "roles"}, "claimRoles: want nothing, because oidcIssuer is not set"},
+		"foreign identity":             {map[string]any{"mailIdentity": "other.test"}, "mailIdentity: want mailFrom's address"},
+		"Cognito's own word":           {map[string]any{"cognitoDomainPrefix": "my-cognito"}, "cognitoDomainPrefix: want"},
+		"pool and issuer":              {map[string]any{"oidcIssuer": "https://id.acme.test", "cognitoDomainPrefix": "x"}, "cognitoDomainPrefix: want nothing"},
+		"scope with a quote":           {map[string]any{"scopes": `a"b`}, "scopes: issuer: scope"},
+		"scope there twice":            {map[string]any{"scopes": "a,a"}, "scopes: issuer: scope \"a\" is there twice"},
+		"too many scopes":              {map[string]any{"scopes": "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u"}, "scopes: issuer: more than 20"},
+		"long scope":                   {map[string]any{"scopes": strings.Repeat("a", 65)}, "scopes: issuer: scope"},
+		"notice day there twice":       {map[string]any{"noticeDays": "7,7"}, "noticeDays: notice days: 7 is there twice"},
+		"nobody may issue":             {map[string]any{"maxActiveTokens": 0.0}, "maxActiveTokens: issuer: an owner must be allowed 1 to 200"},
+		"no retention":                 {map[string]any{"retentionDays": 0.0}, "retentionDays: issuer: a token must stay"},
+		"retention of no number":       {map[string]any{"logRetentionDays": 2.0}, "logRetentionDays: want 1, 3, 5"},
 	} {
 		set := map[string]any{"mailFrom": "tokens@acme.test"}
 		maps.Copy(set, c.set)

@@ -32,22 +32,25 @@ func newStack(app constructs.Construct, settings Settings, builds string) (awscd
 		settings: settings, builds: builds,
 		functions: map[string]awslambda.Function{}, logs: map[string]awslogs.LogGroup{}, queues: map[string]awssqs.Queue{},
 	}
-	if settings.isExample() && !settings.SAM {
-		awscdk.Annotations_Of(s.scope).AddWarningV2(jsii.String("latchkey:mailFrom"),
-			jsii.String("mailFrom is still an example: no notice can be sent from it. Set it in cdk.json before you deploy."))
+	for _, w := range settings.warnings() {
+		awscdk.Annotations_Of(s.scope).AddWarningV2(jsii.String("latchkey:"+w.setting), jsii.String(w.says))
 	}
 
+	if settings.SAM {
+		s.refuseDeployment()
+	}
 	table := s.newTable()
 	s.newEvents(table)
 	gateway := s.newGateway()
 	people := s.newSignIn(s.consoleURL(gateway))
 	mail := s.newMail()
-	err := s.newFunctions(s.variables(table, people, mail, s.consoleURL(gateway)), s.targets(table, mail))
+	err := s.newFunctions(s.workedOut(table, people, mail, s.consoleURL(gateway)), s.targets(table, mail))
 	if err != nil {
 		return nil, err
 	}
 	s.addRoutes(gateway, people)
 	schedule := s.newSchedule()
+	s.newUrgentStart(table)
 	s.newFeedback(mail)
 	s.newAlarms(gateway, table)
 
@@ -66,6 +69,21 @@ func newStack(app constructs.Construct, settings Settings, builds string) (awscd
 	return s.scope, nil
 }
 
+// refuseDeployment makes a template that AWS refuses and SAM takes: SAM knows no rules
+// about parameters, CloudFormation checks them before it makes anything.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+func (s *stack) refuseDeployment() {
+	runsOn := awscdk.NewCfnParameter(s.scope, jsii.String("RunsOn"), &awscdk.CfnParameterProps{
+		Description: jsii.String("What this template is for"), Default: jsii.String("sam"), AllowedValues: jsii.Strings("sam"),
+	})
+	awscdk.NewCfnRule(s.scope, jsii.String("NotOnAWS"), &awscdk.CfnRuleProps{
+		Assertions: &[]*awscdk.CfnRuleAssertion{{
+			Assert:            awscdk.Fn_ConditionEquals(runsOn.ValueAsString(), jsii.String("aws")),
+			AssertDescription: jsii.String("This template is for sam local: it has a fixed table name and endpoints of this machine. Leave the setting sam out to deploy."),
+		}},
+	})
+}
+
 // output shows a value after the deployment. The construct's own id keeps clear of
 // those of resources.
 func (s *stack) output(name string, value *string) {
@@ -81,11 +99,20 @@ func (s *stack) removal() awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_RETAIN
 }
 
+// keptOnceMade is what becomes of things that need not outlive a first deployment that
+// failed: they would be in the way of the next.
+func (s *stack) keptOnceMade() awscdk.RemovalPolicy {
+	if s.settings.destroy() {
+		return awscdk.RemovalPolicy_DESTROY
+	}
+	return awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+}
+
 // newLogs makes a log group that forgets. Logs go with the stack: what must last is in
-// the table's audit trail.
-func (s *stack) newLogs(id string) awslogs.LogGroup {
+// the table's audit trail. CloudFormation names it if nobody does.
+func (s *stack) newLogs(id string, name *string) awslogs.LogGroup {
 	return awslogs.NewLogGroup(s.scope, &id, &awslogs.LogGroupProps{
-		Retention: retentions[s.settings.LogRetentionDays], RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+		LogGroupName: name, Retention: retentions[s.settings.LogRetentionDays], RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 }
 

@@ -20,9 +20,13 @@ var who = map[string]string{
 	"GET /v1/tokens/{id}":         "JWT PersonAuthorizer",
 	"POST /v1/tokens/{id}/revoke": "JWT PersonAuthorizer",
 	"GET /v1/whoami":              "CUSTOM TokenAuthorizer",
+	"POST /v1/me/notices/resume":  "JWT PersonAuthorizer",
 	"GET /v1/openapi.yaml":        "NONE ",
 	"GET /":                       "NONE ",
 	"GET /assets/{file}":          "NONE ",
+	"HEAD /v1/openapi.yaml":       "NONE ",
+	"HEAD /":                      "NONE ",
+	"HEAD /assets/{file}":         "NONE ",
 }
 
 func TestRoutesAreTheRouteTableAndEachHasItsAuthorizer(t *testing.T) {
@@ -91,7 +95,7 @@ func TestAuthorizers(t *testing.T) {
 	})
 }
 
-func TestStageIsThrottledAndLogsNothingPersonal(t *testing.T) {
+func TestStageIsThrottledAndLogsWhoAsked(t *testing.T) {
 	d := of(t, usual)
 	d.has(t, "AWS::ApiGatewayV2::Stage", map[string]any{
 		"StageName": "$default", "AutoDeploy": true,
@@ -101,6 +105,12 @@ func TestStageIsThrottledAndLogsNothingPersonal(t *testing.T) {
 	if err := json.Unmarshal([]byte(text(at(d.only(t, "AWS::ApiGatewayV2::Stage").Properties, "AccessLogSettings", "Format"))), &format); err != nil {
 		t.Fatal(err)
 	}
+	// Who asked, and nothing else that is personal.
+	if format["subject"] != "$context.authorizer.claims.sub" || format["organization"] != "$context.authorizer.claims.custom:organization" {
+		t.Errorf("who asked: %s of %s", format["subject"], format["organization"])
+	}
+	delete(format, "subject")
+	delete(format, "organization")
 	for name, value := range format {
 		for _, personal := range []string{"claims", "header", "authorizer.email", "authorizer.principalId", "context.path", "userAgent"} {
 			if strings.Contains(value, personal) {
@@ -186,17 +196,18 @@ func TestTableIsTheSchema(t *testing.T) {
 	}
 	var got, want []string
 	for _, index := range listOf(table.Properties["GlobalSecondaryIndexes"]) {
-		projected := items(at(index, "Projection", "NonKeyAttributes"))
+		var projected []string
+		for _, name := range listOf(at(index, "Projection", "NonKeyAttributes")) {
+			projected = append(projected, text(name))
+		}
 		slices.Sort(projected)
 		got = append(got, text(at(index, "IndexName"))+" "+text(at(index, "KeySchema", "0", "AttributeName"))+" "+
 			text(at(index, "Projection", "ProjectionType"))+" "+strings.Join(projected, ","))
 	}
 	for _, index := range schema.Indexes {
 		projected := slices.Sorted(slices.Values(index.Project))
-		if slices.Contains(projected, "secret_hash") {
-			t.Errorf("%s holds hashes of secrets", index.Name)
-		}
-		want = append(want, index.Name+" "+index.PartitionKey.Name+" INCLUDE "+strings.Join(projected, ","))
+		kind, _ := projection(index)
+		want = append(want, index.Name+" "+index.PartitionKey.Name+" "+string(kind)+" "+strings.Join(projected, ","))
 	}
 	same(t, "indexes", got, want)
 }
@@ -218,6 +229,11 @@ func TestOtherChoices(t *testing.T) {
 		t.Errorf("the table's key is %q", got)
 	}
 	d.has(t, "AWS::KMS::Key", map[string]any{"EnableKeyRotation": true})
+	// Logs that API Gateway may write without a line in a policy of the account, which is
+	// soon full; under a name that no earlier stack of this name has left behind.
+	if got := text(d.named(t, "AWS::Logs::LogGroup", "ApiLogs").Properties["LogGroupName"]); !strings.HasPrefix(got, "/aws/vendedlogs/Trial-ApiLogs-") || !strings.Contains(got, "AWS::StackId") {
+		t.Errorf("the access log is %s", got)
+	}
 	if n := len(d.all("AWS::Cognito::UserPool")) + len(d.all("AWS::SES::EmailIdentity")); n != 0 {
 		t.Error("there is a user pool or an identity beside one's own")
 	}
@@ -231,6 +247,49 @@ func TestOtherChoices(t *testing.T) {
 	for _, group := range d.all("AWS::Logs::LogGroup") {
 		if group.Properties["RetentionInDays"] != 30.0 {
 			t.Errorf("logs are kept for %v days", group.Properties["RetentionInDays"])
+		}
+	}
+}
+
+func TestAnIndexHoldsWholeItemsOrWhatTheSchemaNames(t *testing.T) {
+	if kind, names := projection(dynamo.Index{}); kind != "ALL" || names != nil {
+		t.Errorf("an index of all: %s %v", kind, names)
+	}
+	if kind, names := projection(dynamo.Index{Project: []string{"a"}}); kind != "INCLUDE" || len(*names) != 1 || *(*names)[0] != "a" {
+		t.Errorf("an index of some: %s %v", kind, names)
+	}
+}
+
+// A claim that cannot stand in a format is not put there.
+func TestAccessLogNamesNoClaimThatItCannot(t *testing.T) {
+	for claim, want := range map[string]string{
+		"org": "$context.authorizer.claims.org", "custom:organization": "$context.authorizer.claims.custom:organization",
+		"https://acme.test/org": "", `a","b":"$context.path`: "", "organization name": "",
+	} {
+		var format map[string]string
+		if err := json.Unmarshal([]byte(*(&accessLog{organization: claim}).Format().ToString()), &format); err != nil {
+			t.Fatal(err)
+		}
+		if format["organization"] != want {
+			t.Errorf("%s: %s", claim, format["organization"])
+		}
+	}
+}
+
+// AWS refuses the template for SAM before it makes anything: its rule can't hold for any
+// value that its parameter takes.
+func TestTheTemplateForSAMCannotBeDeployed(t *testing.T) {
+	assertion := at(of(t, local).rules["NotOnAWS"], "Assertions", "0", "Assert", "Fn::Equals")
+	if pair := listOf(assertion); len(pair) != 2 || text(pair[0]) != "RunsOn" || pair[1] != "aws" {
+		t.Errorf("the rule asserts %v", assertion)
+	}
+	if at(of(t, local).rules["NotOnAWS"], "RuleCondition") != nil {
+		t.Error("the rule holds under a condition only")
+	}
+	same(t, "values of the parameter", of(t, local).choices("RunsOn"), []string{"sam"})
+	for _, made := range []func() (*deployment, error){usual, unusual} {
+		if of(t, made).rules["NotOnAWS"] != nil {
+			t.Error("a template to deploy cannot be deployed")
 		}
 	}
 }

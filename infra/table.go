@@ -13,11 +13,12 @@ func (s *stack) newTable() awsdynamodb.TableV2 {
 	schema := dynamo.Schema()
 	indexes := make([]*awsdynamodb.GlobalSecondaryIndexPropsV2, 0, len(schema.Indexes))
 	for _, index := range schema.Indexes {
-		indexes = append(indexes, &awsdynamodb.GlobalSecondaryIndexPropsV2{
+		made := &awsdynamodb.GlobalSecondaryIndexPropsV2{
 			IndexName:    jsii.String(index.Name),
 			PartitionKey: attribute(index.PartitionKey), SortKey: attribute(index.SortKey),
-			ProjectionType: awsdynamodb.ProjectionType_INCLUDE, NonKeyAttributes: jsii.Strings(index.Project...),
-		})
+		}
+		made.ProjectionType, made.NonKeyAttributes = projection(index)
+		indexes = append(indexes, made)
 	}
 	table := awsdynamodb.NewTableV2(s.scope, jsii.String("Table"), &awsdynamodb.TablePropsV2{
 		PartitionKey: attribute(schema.PartitionKey), SortKey: attribute(schema.SortKey),
@@ -32,7 +33,7 @@ func (s *stack) newTable() awsdynamodb.TableV2 {
 	})
 	if s.settings.CustomerManagedKey {
 		s.tableKey = awskms.NewKey(s.scope, jsii.String("TableKey"), &awskms.KeyProps{
-			Description: jsii.String("Encrypts Latchkey's table"), EnableKeyRotation: jsii.Bool(true), RemovalPolicy: s.removal(),
+			Description: jsii.String("Encrypts Latchkey's table"), EnableKeyRotation: jsii.Bool(true), RemovalPolicy: s.keptOnceMade(),
 		})
 		// The construct takes a key only where it knows the Region at synthesis.
 		if made, ok := table.Node().DefaultChild().(awsdynamodb.CfnGlobalTable); ok {
@@ -40,6 +41,14 @@ func (s *stack) newTable() awsdynamodb.TableV2 {
 		}
 	}
 	return table
+}
+
+// projection is what an index holds: whole items if the schema names no attributes.
+func projection(index dynamo.Index) (awsdynamodb.ProjectionType, *[]*string) {
+	if index.Project == nil {
+		return awsdynamodb.ProjectionType_ALL, nil
+	}
+	return awsdynamodb.ProjectionType_INCLUDE, jsii.Strings(index.Project...)
 }
 
 func attribute(a dynamo.Attribute) *awsdynamodb.Attribute {

@@ -36,6 +36,9 @@ type deployment struct {
 	template  assertions.Template
 	resources map[string]resource
 	outputs   map[string]any
+	rules     map[string]any
+	// parameters are the template's own and CDK's.
+	parameters map[string]any
 }
 
 type resource struct {
@@ -53,9 +56,9 @@ var (
 	// unusual has every other choice: one's own issuer, keys, topics and so on.
 	unusual = sync.OnceValues(func() (*deployment, error) {
 		return deploy(map[string]any{
-			"stackName": "Trial", "architecture": "x86_64", "removal": "destroy", "customerManagedKey": true,
-			"logRetentionDays": 30.0, "tokenPrefix": "acme", "maxActiveTokens": 5.0, "retentionDays": 30.0,
-			"scopes": []any{"read", "write"}, "denial": "forbidden", "authorizerCacheSeconds": 60.0,
+			"stackName": "Trial", "architecture": "x86_64", "removal": "destroy", "customerManagedKey": true, "rights": "plain",
+			"logRetentionDays": 30.0, "tokenPrefix": "acme", "maxActiveTokens": 5.0, "maxNewTokensPerDay": 20.0, "retentionDays": 30.0,
+			"scopes": []any{"read", "write"}, "scopeDescriptions": "read See reports; write Change, and add, reports", "denial": "forbidden", "authorizerCacheSeconds": 60.0,
 			"reservedConcurrency": 20.0, "throttleRate": 50.0, "throttleBurst": 80.0,
 			"consoleUrl": "https://tokens.example.test", "oidcIssuer": "https://id.example.test/realms/acme",
 			"oidcAudience": []any{"latchkey", "other"}, "oidcClientId": "console", "oidcScopes": "openid email profile",
@@ -64,7 +67,7 @@ var (
 			"companyName": "Acme", "mailFrom": "tokens@mail.acme.test", "mailIdentity": "acme.test",
 			"mailReplyTo": "help@acme.test", "mailColor": "#123abc", "mailSupport": "Ask the help desk.",
 			"mailIntro": "Dear customer,", "mailReplace": "Run acme keys renew.", "mailFooter": "Acme Inc, Springfield.",
-			"noticeDays": []any{30.0, 1.0, 0.0}, "sendRate": 2.5,
+			"noticeDays": []any{30.0, 1.0, 0.0}, "sendRate": 2.5, "adminsSeenWithinDays": 14.0, "supportUrl": "https://help.acme.test/keys?x=1",
 			"alarmEmail": "ops@acme.test", "alarmTopicArn": "arn:aws:sns:eu-west-1:111122223333:on-call",
 		})
 	})
@@ -109,13 +112,15 @@ func deploy(choices map[string]any) (*deployment, error) {
 		return nil, err
 	}
 	var parts struct {
-		Resources map[string]resource `json:"Resources"`
-		Outputs   map[string]any      `json:"Outputs"`
+		Resources  map[string]resource `json:"Resources"`
+		Outputs    map[string]any      `json:"Outputs"`
+		Rules      map[string]any      `json:"Rules"`
+		Parameters map[string]any      `json:"Parameters"`
 	}
 	if err := json.Unmarshal(text, &parts); err != nil {
 		return nil, err
 	}
-	d.resources, d.outputs = parts.Resources, parts.Outputs
+	d.resources, d.outputs, d.rules, d.parameters = parts.Resources, parts.Outputs, parts.Rules, parts.Parameters
 	return d, nil
 }
 
@@ -160,16 +165,27 @@ func (d *deployment) only(t *testing.T, kind string) resource {
 	return found[0]
 }
 
+// named is the resource of a type whose construct has an id.
+func (d *deployment) named(t *testing.T, kind, name string) resource {
+	t.Helper()
+	for id, r := range d.all(kind) {
+		if bare(id) == name {
+			return r
+		}
+	}
+	t.Fatalf("no %s", name)
+	return resource{}
+}
+
+// choices are the values that a parameter of the template takes.
+func (d *deployment) choices(parameter string) []string {
+	return items(at(d.parameters[parameter], "AllowedValues"))
+}
+
 // function finds a function's resource by its construct's id.
 func (d *deployment) function(t *testing.T, name string) map[string]any {
 	t.Helper()
-	for id, r := range d.all("AWS::Lambda::Function") {
-		if bare(id) == name {
-			return r.Properties
-		}
-	}
-	t.Fatalf("no function %s", name)
-	return nil
+	return d.named(t, "AWS::Lambda::Function", name).Properties
 }
 
 // hash is what CDK appends to logical ids.

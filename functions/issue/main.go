@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/dynamo"
 	"latchkey/internal/function"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
@@ -21,13 +22,7 @@ func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := api.NewClaims(api.Claims{
-		Organization: c.OrganizationClaim, Roles: c.RolesClaim, Email: c.EmailClaim, TrustEmail: c.TrustEmail, Use: c.UseToken,
-	})
-	if err != nil {
-		return nil, err
-	}
-	notices, err := token.NewSchedule(c.NoticeDays)
+	claims, err := api.NewClaims(api.Claims(c.Person))
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +30,12 @@ func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	schedule, err := notice.NewSchedule(c.NoticeDays)
+	if err != nil {
+		return nil, err
+	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Store: store, Prefix: token.Prefix(c.Prefix), Notices: notices, MaxActive: c.MaxActive,
+		Store: store, Prefix: token.Prefix(c.Prefix), NotifyOn: schedule.First, MaxActive: c.MaxActive, MaxDaily: c.MaxDaily,
 		RetentionDays: c.RetentionDays, Scopes: c.Scopes, Now: time.Now, Random: rand.Reader,
 	})
 	if err != nil {

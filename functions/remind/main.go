@@ -13,7 +13,9 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/dynamo"
 	"latchkey/internal/function"
+	"latchkey/internal/notice"
 	"latchkey/internal/reminder"
+	"latchkey/internal/reminder/mail"
 	"latchkey/internal/ses"
 	"latchkey/internal/token"
 )
@@ -27,12 +29,12 @@ func build(
 	if err != nil {
 		return nil, err
 	}
-	schedule, err := token.NewSchedule(c.NoticeDays)
+	schedule, err := notice.NewSchedule(c.NoticeDays)
 	if err != nil {
 		return nil, err
 	}
-	composer, err := reminder.NewComposer(reminder.Style{
-		Company: c.Company, ConsoleURL: c.ConsoleURL, Color: c.Color,
+	composer, err := mail.NewComposer(mail.Style{
+		Company: c.Company, ConsoleURL: c.ConsoleURL, SupportURL: c.SupportURL, Color: c.Color,
 		Intro: c.Intro, Replace: c.Replace, Support: c.Support, Closing: c.Footer,
 	})
 	if err != nil {
@@ -50,7 +52,9 @@ func build(
 	}
 	r, err := reminder.New(reminder.Config{
 		Queue: store, Mailer: mailer, Composer: composer, Schedule: schedule,
-		Shards: dynamo.Shards, MaxGroup: dynamo.MaxMarks, Now: time.Now, Log: log,
+		Shards: dynamo.Shards, MaxWrites: dynamo.MaxWrites,
+		AdminsSeenWithin: time.Duration(c.AdminsSeenWithinDays) * 24 * time.Hour, AllowFuture: c.AllowFutureSchedule,
+		Now: time.Now, Log: log,
 		NewID: func(at time.Time) (token.ID, error) { return token.NewID(at, rand.Reader) },
 	})
 	if err != nil {

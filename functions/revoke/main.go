@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/dynamo"
 	"latchkey/internal/function"
+	"latchkey/internal/text"
 	"latchkey/internal/token"
 )
 
@@ -21,9 +22,7 @@ func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := api.NewClaims(api.Claims{
-		Organization: c.OrganizationClaim, Roles: c.RolesClaim, Email: c.EmailClaim, TrustEmail: c.TrustEmail, Use: c.UseToken,
-	})
+	claims, err := api.NewClaims(api.Claims(c.Person))
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +30,9 @@ func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	manager, err := token.NewManager(token.ManagerConfig{Store: store, Now: time.Now, Random: rand.Reader})
+	manager, err := token.NewManager(token.ManagerConfig{Store: store, Fold: text.Fold, Now: time.Now, Random: rand.Reader})
 	if err != nil {
 		return nil, err
 	}
-	return api.Revoke(log, claims, manager, time.Now), nil
+	return api.Revoke(log, claims, manager, store, time.Now), nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"latchkey/internal/api"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 	"latchkey/internal/token/tokentest"
 )
@@ -24,6 +26,7 @@ const (
 	getRoute    = "GET /v1/tokens/{id}"
 	revokeRoute = "POST /v1/tokens/{id}/revoke"
 	whoamiRoute = "GET /v1/whoami"
+	resumeRoute = "POST /v1/me/notices/resume"
 )
 
 // service is the API on a store in memory, with what it logs.
@@ -31,27 +34,37 @@ type service struct {
 	*tokentest.Service
 
 	log      bytes.Buffer
+	notices  outcomes
 	handlers map[string]api.Handler
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{Service: tokentest.New(t, nil)}
+	s := &service{Service: tokentest.New(t, nil), notices: outcomes{}}
 	log := slog.New(slog.NewJSONHandler(&s.log, nil))
 	claims, err := api.NewClaims(api.Claims{
-		Organization: "custom:organization", Roles: "cognito:groups", Email: "email", Use: "id",
+		OrganizationClaim: "custom:organization", RolesClaim: "cognito:groups", EmailClaim: "email", UseToken: "id",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := api.Read(log, claims, s.Manager, s.notices, s.Clock.Now)
 	s.handlers = map[string]api.Handler{
 		issueRoute:  api.Issue(log, claims, s.Issuer),
-		listRoute:   api.List(log, claims, s.Manager, s.Clock.Now),
-		getRoute:    api.Get(log, claims, s.Manager, s.Clock.Now),
-		revokeRoute: api.Revoke(log, claims, s.Manager, s.Clock.Now),
-		whoamiRoute: api.Whoami(log, s.Store, s.Clock.Now),
+		listRoute:   read,
+		getRoute:    read,
+		resumeRoute: read,
+		revokeRoute: api.Revoke(log, claims, s.Manager, s.notices, s.Clock.Now),
+		whoamiRoute: api.Verify(log, s.Verifier, s.Store, s.Clock.Now),
 	}
 	return s
+}
+
+// outcomes are what became of the notices of tokens.
+type outcomes map[token.ID][]notice.Outcome
+
+func (o outcomes) Outcomes(_ context.Context, id token.ID) ([]notice.Outcome, error) {
+	return o[id], nil
 }
 
 type request = events.APIGatewayV2HTTPRequest
@@ -97,7 +110,7 @@ func event(t *testing.T, routeKey string, p token.Principal, id token.ID, body s
 		case token.RoleManager:
 		}
 	} else {
-		a.Lambda["token_id"] = string(id)
+		a.Lambda["token_id"], a.Lambda["generation"] = string(id), "1"
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,26 @@ func (c *contract) accepts(t *testing.T, routeKey, body string) bool {
 	return err == nil && schema.Validate(v) == nil
 }
 
+// documentedRoutes are those that the document has: HEAD goes with GET (RFC 9110, section
+// 9.3.2).
+func documentedRoutes() []api.Route {
+	return slices.DeleteFunc(api.Routes(), func(r api.Route) bool { return r.Method == http.MethodHead })
+}
+
+func TestHeadGoesWithGet(t *testing.T) {
+	get := map[string]api.Route{}
+	for _, r := range documentedRoutes() {
+		if r.Method == http.MethodGet {
+			get[r.Path] = r
+		}
+	}
+	for _, r := range api.Routes() {
+		if g := get[r.Path]; r.Method == http.MethodHead && (g.Function != r.Function || g.Auth != r.Auth) {
+			t.Errorf("%s goes to %s, GET to %s", r.Key(), r.Function, g.Function)
+		}
+	}
+}
+
 func TestOpenAPIHasTheRoutes(t *testing.T) {
 	c := openAPI(t)
 	security := map[string]api.Auth{"person": api.AuthPerson, "token": api.AuthToken}
@@ -152,7 +173,7 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 		}
 	}
 	served := map[string]api.Auth{}
-	for _, r := range api.Routes() {
+	for _, r := range documentedRoutes() {
 		if _, twice := served[r.Key()]; twice {
 			t.Errorf("%s is there twice", r.Key())
 		}
@@ -165,7 +186,7 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 
 func TestOpenAPIHasTheParametersOfThePaths(t *testing.T) {
 	c := openAPI(t)
-	for _, r := range api.Routes() {
+	for _, r := range documentedRoutes() {
 		want := map[string]bool{}
 		for part := range strings.SplitSeq(r.Path, "/") {
 			if strings.HasPrefix(part, "{") {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"reflect"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -24,179 +26,167 @@ type answer struct {
 	tokenID token.ID
 }
 
-type endpoint func(context.Context, events.APIGatewayV2HTTPRequest) (answer, error)
+// call is one request on its way through an endpoint.
+type call struct {
+	events.APIGatewayV2HTTPRequest
+
+	log     []any             // fields of the request's line in the log
+	headers map[string]string // of the answer, beside those that all have
+}
+
+// endpoint answers one route. [person] and [holder] make endpoints of calls of the domain.
+type endpoint func(context.Context, *call) (answer, error)
 
 // answerWithin leaves Lambda's time-out of 10 seconds room for an answer that says what
 // happened. Whatever an endpoint waits for ends with it.
 const answerWithin = 8 * time.Second
 
-// serve is the one adapter between events and endpoints. It answers only the route it
-// is for, by the gateway's routeKey and not by the path, so that no other spelling of
-// a path reaches an endpoint. It logs one line a request: never a body, a header, a
-// claim or a name.
-func serve(log *slog.Logger, routeKey string, f endpoint) Handler {
+// serve makes a function of its endpoints, by route key. It goes by the gateway's routeKey
+// and not by the path, so that no other spelling of a path reaches an endpoint; a route that
+// the function does not serve is not found. It logs one line a request: never a body, a
+// header, a name or the claim of an address.
+func serve(log *slog.Logger, endpoints map[string]endpoint) Handler {
 	return func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		ctx, cancel := context.WithTimeout(ctx, answerWithin)
 		defer cancel()
-		var a answer
-		err := error(token.ErrNotFound)
-		if r.RouteKey == routeKey {
-			a, err = f(ctx, r)
+		c := &call{
+			APIGatewayV2HTTPRequest: r, log: []any{"gateway_request_id", r.RequestContext.RequestID}, headers: map[string]string{},
 		}
-		fields := []any{"route", routeKey, "gateway_request_id", r.RequestContext.RequestID}
+		a, err := c.answer(ctx, endpoints)
 		if a.tokenID != "" {
-			fields = append(fields, "token_id", string(a.tokenID))
+			c.log = append(c.log, "token_id", string(a.tokenID))
 		}
-		if err == nil {
-			log.InfoContext(ctx, "request", append(fields, "status", a.status)...)
-			return respond(a.status, "application/json", a.body), nil
+		var response events.APIGatewayV2HTTPResponse
+		switch e := publicError(err); {
+		case err == nil:
+			response = respond(a.status, "application/json", a.body)
+			log.InfoContext(ctx, "request", append(c.log, "status", a.status)...)
+		case statuses[e.Code] >= http.StatusInternalServerError:
+			response = Problem(err)
+			log.ErrorContext(ctx, "request", append(c.log, "status", statuses[e.Code], "code", e.Code, "error", err.Error())...)
+		default:
+			response = Problem(err)
+			log.InfoContext(ctx, "request", append(c.log, "status", statuses[e.Code], "code", e.Code)...)
 		}
-		e := publicError(err)
-		fields = append(fields, "status", statuses[e.Code], "code", e.Code)
-		if statuses[e.Code] >= http.StatusInternalServerError {
-			log.ErrorContext(ctx, "request", append(fields, "error", err.Error())...)
-		} else {
-			log.InfoContext(ctx, "request", fields...)
-		}
-		return Problem(err), nil
+		maps.Copy(response.Headers, c.headers)
+		return response, nil
 	}
 }
 
-// Issue answers POST /v1/tokens.
-func Issue(log *slog.Logger, claims Claims, issuer *token.Issuer) Handler {
-	return serve(log, "POST /v1/tokens", func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (answer, error) {
-		p, err := claims.principal(r)
-		if err != nil {
-			return answer{}, err
-		}
-		var in struct {
-			Name          string   `json:"name"`
-			ExpiresInDays *int     `json:"expires_in_days"`
-			ExpiresOn     *string  `json:"expires_on"`
-			Scopes        []string `json:"scopes"`
-		}
-		if err := decode(r, &in, false); err != nil {
-			return answer{}, err
-		}
-		t, secret, err := issuer.Issue(ctx, p, token.IssueRequest(in))
-		if err != nil {
-			return answer{}, err
-		}
-		out := struct {
-			Token  tokenJSON `json:"token"`
-			Secret string    `json:"secret"`
-		}{newTokenJSON(token.Owned{Token: t, Owner: token.Owner{ID: p.Subject, Email: p.Email}}, t.CreatedAt), secret.Reveal()}
-		return answer{http.StatusCreated, out, t.ID}, nil
-	})
+func (c *call) answer(ctx context.Context, endpoints map[string]endpoint) (answer, error) {
+	f, ok := endpoints[c.RouteKey]
+	if !ok {
+		return answer{}, token.ErrNotFound
+	}
+	c.log = append(c.log, "route", c.RouteKey)
+	if err := c.checkAuthorizer(); err != nil {
+		return answer{}, err
+	}
+	return f(ctx, c)
 }
 
-// List answers GET /v1/tokens.
-func List(log *slog.Logger, claims Claims, m *token.Manager, now func() time.Time) Handler {
-	return serve(log, "GET /v1/tokens", func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (answer, error) {
-		p, err := claims.principal(r)
-		if err != nil {
-			return answer{}, err
-		}
-		q, err := parameters(r, "owner", "status", "q", "limit", "cursor")
-		if err != nil {
-			return answer{}, err
-		}
-		in := token.ListRequest{Owner: q["owner"], Search: q["q"], Cursor: q["cursor"]}
-		if raw, ok := q["limit"]; ok {
-			if in.Limit, err = strconv.Atoi(raw); err != nil || in.Limit < 1 {
-				in.Limit = -1 // the domain says what is allowed
-			}
-		}
-		if raw := q["status"]; raw != "" {
-			for status := range strings.SplitSeq(raw, ",") {
-				in.Statuses = append(in.Statuses, token.Status(status))
-			}
-		}
-		page, err := m.List(ctx, p, in)
-		if err != nil {
-			return answer{}, err
-		}
-		out := struct {
-			Tokens     []tokenJSON `json:"tokens"`
-			NextCursor *string     `json:"next_cursor"`
-		}{Tokens: []tokenJSON{}}
-		for _, t := range page.Tokens {
-			out.Tokens = append(out.Tokens, newTokenJSON(t, now()))
-		}
-		if page.Cursor != "" {
-			out.NextCursor = &page.Cursor
-		}
-		return answer{status: http.StatusOK, body: out}, nil
-	})
+// checkAuthorizer fails unless the gateway's authorizer for this route, and no other, has
+// let the request in. It takes the kind from the route table, as the stack does.
+func (c *call) checkAuthorizer() error {
+	i := slices.IndexFunc(routes, func(r Route) bool { return r.Key() == c.RouteKey })
+	if i < 0 {
+		return token.ErrNotFound
+	}
+	by := c.RequestContext.Authorizer
+	if by == nil {
+		by = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{}
+	}
+	isPerson := by.JWT != nil && by.Lambda == nil && by.IAM == nil
+	isToken := by.JWT == nil && by.Lambda != nil && by.IAM == nil
+	switch auth := routes[i].Auth; {
+	case auth == AuthPerson && !isPerson:
+		return errUnauthenticated
+	case auth == AuthToken && !isToken:
+		return errInvalidToken
+	case auth == AuthNone:
+		return token.ErrNotFound // no endpoint of this package is open
+	}
+	return nil
 }
 
-// Get answers GET /v1/tokens/{id}.
-func Get(log *slog.Logger, claims Claims, m *token.Manager, now func() time.Time) Handler {
-	return serve(log, "GET /v1/tokens/{id}", func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (answer, error) {
-		p, err := claims.principal(r)
+// person adapts a call of the domain on behalf of a signed-in person: who they are comes
+// from their claims, In from the request by its tags (see [input]).
+func person[In any](claims Claims, f func(context.Context, token.Principal, In) (answer, error)) endpoint {
+	fields := inputOf(reflect.TypeFor[In]())
+	return func(ctx context.Context, c *call) (answer, error) {
+		p, err := claims.principal(c.APIGatewayV2HTTPRequest)
 		if err != nil {
 			return answer{}, err
 		}
-		t, err := m.Get(ctx, p, r.PathParameters["id"])
-		if err != nil {
+		c.log = append(c.log, "org_id", p.Organization, "sub", p.Subject)
+		var in In
+		if err := fields.read(c, &in); err != nil {
 			return answer{}, err
 		}
-		return answer{http.StatusOK, newTokenJSON(t, now()), t.ID}, nil
-	})
+		return f(ctx, p, in)
+	}
 }
 
-// Revoke answers POST /v1/tokens/{id}/revoke.
-func Revoke(log *slog.Logger, claims Claims, m *token.Manager, now func() time.Time) Handler {
-	return serve(log, "POST /v1/tokens/{id}/revoke", func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (answer, error) {
-		p, err := claims.principal(r)
-		if err != nil {
-			return answer{}, err
-		}
-		var in struct {
-			Reason string `json:"reason"`
-		}
-		if err := decode(r, &in, true); err != nil {
-			return answer{}, err
-		}
-		t, err := m.Revoke(ctx, p, r.PathParameters["id"], in.Reason)
-		if err != nil {
-			return answer{}, err
-		}
-		return answer{http.StatusOK, newTokenJSON(t, now()), t.ID}, nil
-	})
+// Checker decides again on a secret that the authorizer let in.
+type Checker interface {
+	// Check returns the credential of a secret by its generation, a [token.RefusedError]
+	// if it is not valid any more, or another error if that could not be found out.
+	Check(ctx context.Context, id token.ID, generation int) (token.Credential, error)
 }
 
-// TokenReader reads a token with a strongly consistent read.
-type TokenReader interface {
-	Token(ctx context.Context, id token.ID) (token.Token, error)
-}
-
-// Whoami answers GET /v1/whoami: who the token is that the authorizer let in. It
-// reads the token again, so that even behind an authorizer whose result is cached a
-// revoked token gets no answer here.
-func Whoami(log *slog.Logger, tokens TokenReader, now func() time.Time) Handler {
-	return serve(log, "GET /v1/whoami", func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (answer, error) {
-		authorizer := r.RequestContext.Authorizer
-		if authorizer == nil || authorizer.Lambda == nil {
-			return answer{}, errInvalidToken
-		}
-		raw, _ := authorizer.Lambda["token_id"].(string)
-		id, err := token.ParseID(raw)
+// holder adapts a call of the domain on behalf of an API token. It checks the secret again,
+// so that even behind an authorizer whose result is cached a revoked token gets no answer
+// here. The answer says when the secret stops working, whatever else becomes of the request.
+func holder[In any](checker Checker, now func() time.Time, f func(context.Context, token.Credential, In) (answer, error)) endpoint {
+	fields := inputOf(reflect.TypeFor[In]())
+	return func(ctx context.Context, c *call) (answer, error) {
+		id, generation, err := c.presented()
 		if err != nil {
-			return answer{}, errInvalidToken
+			return answer{}, err
 		}
-		t, err := tokens.Token(ctx, id)
-		if errors.Is(err, token.ErrNotFound) {
+		c.log = append(c.log, "token_id", string(id))
+		credential, err := checker.Check(ctx, id, generation)
+		if refused, ok := errors.AsType[*token.RefusedError](err); ok {
+			c.log = append(c.log, "reason", string(refused.Reason))
 			return answer{}, errInvalidToken
 		}
 		if err != nil {
 			return answer{}, err
 		}
-		if t.Status(now()) != token.StatusActive {
-			return answer{}, errInvalidToken
+		c.log = append(c.log, "org_id", credential.Organization)
+		c.announce(credential.EndsAt(), now())
+		var in In
+		if err := fields.read(c, &in); err != nil {
+			return answer{}, err
 		}
-		return answer{http.StatusOK, newWhoamiJSON(t), t.ID}, nil
-	})
+		return f(ctx, credential, in)
+	}
 }
 
-var errInvalidToken = &Error{Code: CodeUnauthenticated, Detail: "The API token is missing or not valid."}
+// presented is which secret the authorizer let in.
+func (c *call) presented() (token.ID, int, error) {
+	raw, _ := c.RequestContext.Authorizer.Lambda["token_id"].(string)
+	id, err := token.ParseID(raw)
+	if err != nil {
+		return "", 0, errInvalidToken
+	}
+	raw, _ = c.RequestContext.Authorizer.Lambda["generation"].(string)
+	generation, err := strconv.Atoi(raw)
+	if err != nil {
+		return "", 0, errInvalidToken
+	}
+	return id, generation, nil
+}
+
+// remindWithin is how long before its end a secret's answers link to the page.
+const remindWithin = 15 * 24 * time.Hour
+
+// announce adds to the answer when a secret stops working and, from some days before, where
+// it is replaced: on the page, which this API serves (RFC 8288: the link is relative to the
+// address that the client called).
+func (c *call) announce(ends, now time.Time) {
+	c.headers["token-expires-at"] = ends.Format(time.RFC3339)
+	if !now.Before(ends.Add(-remindWithin)) {
+		c.headers["link"] = `</>; rel="token-management"`
+	}
+}

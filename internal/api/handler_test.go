@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/internal/api"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 	"latchkey/internal/token/tokentest"
 )
@@ -21,7 +22,7 @@ func TestIssue(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"id": string(secret.ID()), "name": "Nightly export", "hint": secret.Hint(), "org_id": "acme",
-		"owner": `{"email":"bob@acme.example","id":"bob","undeliverable":false}`, "scopes": `["reports:read"]`, "status": "active",
+		"owner": `{"email":"bob@acme.example","id":"bob","type":"person","undeliverable":false}`, "created_by": "bob", "ends_on": "null", "scopes": `["reports:read"]`, "status": "active",
 		"created_at": "2026-11-23T12:00:00Z", "expires_on": "2026-12-23", "expires_at": "2026-12-23T00:00:00Z",
 		"revoked_at": "null", "revoked_by": "null", "revoke_reason": "null", "last_used_at": "null", "notices": "[]",
 	} {
@@ -45,7 +46,10 @@ func TestListGetRevoke(t *testing.T) {
 
 	list := s.call(t, listRoute, tokentest.Bob, "", "").ok(200)
 	get := s.call(t, getRoute, tokentest.Bob, made.ID, "").ok(200)
-	if want := `{"next_cursor":null,"tokens":[` + get.Body + `]}`; !sameJSON(t, list.Body, want) {
+	listed := strings.Replace(get.Body, `,"notices":[]`, "", 1)
+	who := `{"id":"bob","org_id":"acme","email":"bob@acme.example","email_verified":true,"role":"api-token-manager",` +
+		`"can_issue":true,"sees_everyone":false,"undeliverable":false}`
+	if want := `{"next_cursor":null,"tokens":[` + listed + `],"person":` + who + `}`; !sameJSON(t, list.Body, want) {
 		t.Errorf("the list is %s, want %s", list.Body, want)
 	}
 	if get.at("id") != string(made.ID) || get.at("status") != "active" || get.at("owner", "email") != "bob@acme.example" {
@@ -75,18 +79,18 @@ func TestListGetRevoke(t *testing.T) {
 func TestStatusesAndNoticesShow(t *testing.T) {
 	s := newService(t)
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
-	stored, _ := s.Store.Issued(made.ID)
-	stored.LastUsedAt = tokentest.Noon.Add(time.Hour)
-	stored.Notices = []token.Notice{
-		{DaysBefore: 15, SentAt: tokentest.Noon}, // covered: no e-mail of its own
-		{DaysBefore: 7, SentAt: tokentest.Noon.Add(time.Hour), MessageID: "m-1"},
+	used := made
+	used.LastUsedAt = tokentest.Noon.Add(time.Hour)
+	s.Store.Put(used)
+	s.notices[made.ID] = []notice.Outcome{
+		{Kind: notice.Expires(15), Date: made.ExpiresOn, At: tokentest.Noon, State: notice.Covered}, // no e-mail of its own
+		{Kind: notice.Expires(7), Date: made.ExpiresOn, At: tokentest.Noon.Add(time.Hour), State: notice.Sent, MessageID: "m-1"},
 	}
-	s.Store.Put(stored)
 	s.Clock.T = made.ExpiresAt()
 	a := s.call(t, getRoute, tokentest.Bob, made.ID, "").ok(200)
 	for name, want := range map[string]string{
 		"status": "expired", "last_used_at": "2026-11-23T13:00:00Z",
-		"notices": `[{"days_before":7,"sent_at":"2026-11-23T13:00:00Z"}]`,
+		"notices": `[{"date":"2026-12-23","kind":"expires-7","sent_at":"2026-11-23T13:00:00Z","state":"sent"}]`,
 	} {
 		if got := a.at(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -125,6 +129,11 @@ func TestListParameters(t *testing.T) {
 		{map[string]string{"owner": "bob"}, "bob-2 bob-1 bob-0"},
 		{map[string]string{"owner": "all", "q": "-1", "status": "active,revoked"}, "erin-1 bob-1"},
 		{map[string]string{"owner": "all", "status": "expired"}, ""},
+		{map[string]string{"owner": "bob", "status": "active"}, "bob-0 bob-1 bob-2"},
+		{map[string]string{"owner": "bob", "status": "active", "sort": "-expires"}, "bob-2 bob-1 bob-0"},
+		{map[string]string{"owner": "bob", "sort": "created"}, "bob-0 bob-1 bob-2"},
+		{map[string]string{"owner": "bob", "status": "active", "expires_before": "2026-12-23"}, ""},
+		{map[string]string{"owner": "bob", "status": "active", "expires_before": "2026-12-24"}, "bob-0 bob-1 bob-2"},
 		{map[string]string{"owner": "bob", "status": "", "limit": "100"}, "bob-2 bob-1 bob-0"},
 	} {
 		if got := names(list(tokentest.Alice, test.query)); got != test.want {
@@ -157,6 +166,10 @@ func TestListParameters(t *testing.T) {
 		{"cursor", "x", "cursor"},
 		{"Owner", "all", "Owner"},
 		{"state", "active", "state"},
+		{"sort", "name", "sort"},
+		{"sort", "expires", "sort"},
+		{"expires_before", "soon", "expires_before"},
+		{"expires_before", "2026-12-24", "expires_before"},
 	} {
 		if place := list(tokentest.Alice, map[string]string{test.name: test.value}).problem(token.CodeInvalidRequest); place != test.place {
 			t.Errorf("%s=%.20s: the problem names %q, want %q", test.name, test.value, place, test.place)
@@ -187,7 +200,7 @@ func TestWhoami(t *testing.T) {
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
 	a := s.call(t, whoamiRoute, token.Principal{}, made.ID, "").ok(200)
 	for name, want := range map[string]string{
-		"token_id": string(made.ID), "name": "x", "org_id": "acme", "owner_id": "bob", "scopes": "[]", "expires_at": "2026-12-23T00:00:00Z",
+		"token_id": string(made.ID), "name": "x", "org_id": "acme", "owner_id": "bob", "owner_type": "person", "scopes": "[]", "expires_at": "2026-12-23T00:00:00Z",
 	} {
 		if got := a.at(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -206,6 +219,11 @@ func TestWhoami(t *testing.T) {
 	number := event(t, whoamiRoute, token.Principal{}, made.ID, "")
 	number.RequestContext.Authorizer.Lambda["token_id"] = 7.0
 	refused("an id that is a number", number)
+	for name, generation := range map[string]any{"another generation": "2", "none": "", "a word": "one", "a number": 1.0} {
+		r := event(t, whoamiRoute, token.Principal{}, made.ID, "")
+		r.RequestContext.Authorizer.Lambda["generation"] = generation
+		refused(name, r)
+	}
 
 	// Even if a cached authorizer still lets the token in, nobody is told anything.
 	s.Clock.T = made.ExpiresAt().Add(-time.Second)
@@ -216,6 +234,6 @@ func TestWhoami(t *testing.T) {
 	s.call(t, revokeRoute, tokentest.Bob, made.ID, "").ok(200)
 	refused("revoked", event(t, whoamiRoute, token.Principal{}, made.ID, ""))
 
-	s.Store.Fail("Token", errors.New("the table is on fire"))
+	s.Store.Fail("Credential", errors.New("the table is on fire"))
 	s.call(t, whoamiRoute, token.Principal{}, made.ID, "").problem(api.CodeInternal)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
@@ -14,37 +15,38 @@ type tokenJSON struct {
 	Hint         string       `json:"hint"`
 	Organization string       `json:"org_id"`
 	Owner        ownerJSON    `json:"owner"`
-	Scopes       []string     `json:"scopes"`
+	Scopes       []string     `json:"scopes"` // null: not limited; empty: none
 	Status       token.Status `json:"status"`
 	CreatedAt    time.Time    `json:"created_at"`
+	CreatedBy    string       `json:"created_by"`
 	ExpiresOn    token.Date   `json:"expires_on"`
 	ExpiresAt    time.Time    `json:"expires_at"`
+	EndsOn       *token.Date  `json:"ends_on"`
 	RevokedAt    *time.Time   `json:"revoked_at"`
 	RevokedBy    *string      `json:"revoked_by"`
 	RevokeReason *string      `json:"revoke_reason"`
 	LastUsedAt   *time.Time   `json:"last_used_at"`
-	Notices      []noticeJSON `json:"notices"`
 }
 
 type ownerJSON struct {
-	ID    string  `json:"id"`
-	Email *string `json:"email"`
+	Type  token.OwnerType `json:"type"`
+	ID    *string         `json:"id"` // null: the organization
+	Email *string         `json:"email"`
 	// Undeliverable says that notices do not reach the owner's address.
 	Undeliverable bool `json:"undeliverable"`
 }
 
-type noticeJSON struct {
-	DaysBefore int       `json:"days_before"`
-	SentAt     time.Time `json:"sent_at"`
-}
-
-func newTokenJSON(t token.Owned, now time.Time) tokenJSON {
+func newTokenJSON(t token.Shown, now time.Time) tokenJSON {
 	out := tokenJSON{
 		ID: t.ID, Name: t.Name, Hint: t.Hint, Organization: t.Organization,
-		Owner:  ownerJSON{ID: t.Token.Owner, Email: orNull(t.Owner.Email), Undeliverable: t.Owner.Undeliverable},
-		Scopes: orEmpty(t.Scopes), Status: t.Status(now),
-		CreatedAt: t.CreatedAt, ExpiresOn: t.ExpiresOn, ExpiresAt: t.ExpiresAt(),
-		Notices: []noticeJSON{},
+		Owner: ownerJSON{
+			Type: t.Owner.Type, ID: orNull(t.Owner.ID), Email: orNull(t.Person.Email), Undeliverable: t.Person.Undeliverable,
+		},
+		Scopes: t.Scopes, Status: t.Status(now), CreatedAt: t.CreatedAt, CreatedBy: t.CreatedBy,
+		ExpiresOn: t.ExpiresOn, ExpiresAt: t.ExpiresAt(),
+	}
+	if t.EndsOn != 0 {
+		out.EndsOn = &t.EndsOn
 	}
 	if !t.RevokedAt.IsZero() {
 		out.RevokedAt, out.RevokedBy, out.RevokeReason = &t.RevokedAt, orNull(t.RevokedBy), orNull(t.RevokeReason)
@@ -52,27 +54,97 @@ func newTokenJSON(t token.Owned, now time.Time) tokenJSON {
 	if !t.LastUsedAt.IsZero() {
 		out.LastUsedAt = &t.LastUsedAt
 	}
-	for _, n := range t.Notices {
-		if n.MessageID == "" {
-			continue // covered by a tighter one, or nobody could be reached
+	return out
+}
+
+// detailJSON is what is shown where the answer is about one token.
+type detailJSON struct {
+	tokenJSON
+
+	Notices []noticeJSON `json:"notices"`
+}
+
+type noticeJSON struct {
+	Kind   notice.Kind  `json:"kind"`
+	Date   token.Date   `json:"date"` // the token's expiry date that it was about
+	SentAt time.Time    `json:"sent_at"`
+	State  notice.State `json:"state"`
+}
+
+func newDetailJSON(t token.Shown, now time.Time, outcomes []notice.Outcome) detailJSON {
+	out := detailJSON{newTokenJSON(t, now), []noticeJSON{}}
+	for _, o := range outcomes {
+		if o.State != notice.Covered {
+			out.Notices = append(out.Notices, noticeJSON{o.Kind, o.Date, o.At, o.State})
 		}
-		out.Notices = append(out.Notices, noticeJSON{n.DaysBefore, n.SentAt})
 	}
 	return out
 }
 
-// whoamiJSON is what a token's holder learns of the token.
-type whoamiJSON struct {
-	TokenID      token.ID  `json:"token_id"`
-	Name         string    `json:"name"`
-	Organization string    `json:"org_id"`
-	Owner        string    `json:"owner_id"`
-	Scopes       []string  `json:"scopes"`
-	ExpiresAt    time.Time `json:"expires_at"`
+// issuedJSON is the only answer that holds a secret.
+type issuedJSON struct {
+	Token  detailJSON `json:"token"`
+	Secret string     `json:"secret"`
 }
 
-func newWhoamiJSON(t token.Token) whoamiJSON {
-	return whoamiJSON{t.ID, t.Name, t.Organization, t.Owner, orEmpty(t.Scopes), t.ExpiresAt()}
+func newIssuedJSON(issued token.Issued) issuedJSON {
+	return issuedJSON{newDetailJSON(issued.Shown, issued.CreatedAt, nil), issued.Secret.Reveal()}
+}
+
+// resumedJSON says who gets notices again.
+type resumedJSON struct {
+	Person personJSON `json:"person"`
+}
+
+// pageJSON is a page of a list, with who asked for it.
+type pageJSON struct {
+	Tokens     []tokenJSON `json:"tokens"`
+	NextCursor *string     `json:"next_cursor"`
+	Person     personJSON  `json:"person"`
+}
+
+func newPageJSON(p token.Principal, page token.Page, now time.Time) pageJSON {
+	out := pageJSON{Tokens: []tokenJSON{}, NextCursor: orNull(page.Cursor), Person: newPersonJSON(p, page.Person)}
+	for _, t := range page.Tokens {
+		out.Tokens = append(out.Tokens, newTokenJSON(t, now))
+	}
+	return out
+}
+
+// personJSON is who asks, and what they may do.
+type personJSON struct {
+	ID            string  `json:"id"`
+	Organization  string  `json:"org_id"`
+	Email         *string `json:"email"`
+	EmailVerified bool    `json:"email_verified"`
+	Role          *string `json:"role"`
+	CanIssue      bool    `json:"can_issue"`
+	SeesEveryone  bool    `json:"sees_everyone"`
+	Undeliverable bool    `json:"undeliverable"`
+}
+
+func newPersonJSON(p token.Principal, known token.Person) personJSON {
+	roles := map[token.Role]string{token.RoleAdmin: roleAdmin, token.RoleManager: roleManager}
+	return personJSON{
+		ID: p.Subject, Organization: p.Organization, Email: orNull(p.Email), EmailVerified: p.EmailVerified,
+		Role: orNull(roles[p.Role]), CanIssue: p.CanIssue(), SeesEveryone: p.Role == token.RoleAdmin,
+		Undeliverable: known.Undeliverable,
+	}
+}
+
+// whoamiJSON is what a token's holder learns of the token.
+type whoamiJSON struct {
+	TokenID      token.ID        `json:"token_id"`
+	Name         string          `json:"name"`
+	Organization string          `json:"org_id"`
+	Owner        *string         `json:"owner_id"`
+	OwnerType    token.OwnerType `json:"owner_type"`
+	Scopes       []string        `json:"scopes"` // null: not limited; empty: none
+	ExpiresAt    time.Time       `json:"expires_at"`
+}
+
+func newWhoamiJSON(t token.Token, c token.Credential) whoamiJSON {
+	return whoamiJSON{t.ID, t.Name, c.Organization, orNull(c.Owner.ID), c.Owner.Type, c.Scopes, c.EndsAt()}
 }
 
 func orNull(s string) *string {
@@ -80,11 +152,4 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-func orEmpty(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
 }

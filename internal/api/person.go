@@ -1,14 +1,17 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/mail"
-	"regexp"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"latchkey/internal/email"
 	"latchkey/internal/token"
 )
 
@@ -18,35 +21,69 @@ const (
 	roleManager = "api-token-manager"
 )
 
-// maxEmail is the longest address that SMTP can carry (RFC 5321, section 4.5.3.1.3).
-const maxEmail = 254
-
-// Claims names the claims that a person's rights are read from.
+// Claims says how a person's rights are read from their claims. Its fields are those of
+// config.Person, which says what they mean.
 type Claims struct {
-	Organization string
-	Roles        string
-	Email        string
-	// TrustEmail accepts an address where the issuer says nothing of its verification.
-	TrustEmail bool
-	// Use is which of a person's tokens counts where the issuer says in token_use what
-	// a token is: "id" or "access". The gateway takes both.
-	Use string
+	OrganizationClaim string
+	RolesClaim        string
+	EmailClaim        string
+	TrustEmail        bool
+	UseToken          string
 }
 
 // NewClaims refuses empty names: a claim that is not there would then be one that is.
 func NewClaims(c Claims) (Claims, error) {
-	if c.Organization == "" || c.Roles == "" || c.Email == "" {
+	if c.OrganizationClaim == "" || c.RolesClaim == "" || c.EmailClaim == "" {
 		return Claims{}, errors.New("claims: the names for organization, roles and e-mail are required")
 	}
-	if c.Use != "id" && c.Use != "access" {
-		return Claims{}, fmt.Errorf("claims: token use %q: want id or access", c.Use)
+	if c.UseToken != "id" && c.UseToken != "access" {
+		return Claims{}, fmt.Errorf("claims: token use %q: want id or access", c.UseToken)
 	}
 	return c, nil
 }
 
-// identifier keeps what becomes part of a key apart from the keys' separator, and
-// from the brackets and spaces with which API Gateway writes lists.
-var identifier = regexp.MustCompile(`^[A-Za-z0-9_.:@|+=/-]{1,128}$`)
+// Longest claims. A subject is at most 255 ASCII characters (OpenID Connect Core 1.0,
+// section 2).
+const (
+	maxSubject      = 255
+	maxOrganization = 128
+)
+
+// isSubject reports whether a claim can say who somebody is.
+func isSubject(s string) bool {
+	return s != "" && len(s) <= maxSubject && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// isOrganization reports whether a claim can name an organization. Nobody can tell those
+// apart that differ in what cannot be seen.
+func isOrganization(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxOrganization && strings.TrimSpace(s) == s &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// What is wrong with a claim is said of that claim: one that is there is not reported as
+// absent.
+var (
+	errWrongToken = &Error{
+		Code: CodeUnauthenticated, Detail: "Send the token of your sign-in that this API takes: the ID token, unless it was set up otherwise.",
+	}
+	errBadSubject = &Error{
+		Code: token.CodeForbidden,
+		Detail: fmt.Sprintf("The subject of your sign-in (claim sub) cannot be used: it must be 1 to %d printable ASCII characters. "+
+			"Ask your administrator.", maxSubject),
+	}
+	errNoOrganization = &Error{
+		Code: token.CodeForbidden, Detail: "Your sign-in names no organization. Ask your administrator to assign you to one.",
+	}
+	errManyOrganizations = &Error{
+		Code: token.CodeForbidden, Detail: "Your sign-in names a list of organizations, where one is needed. Ask your administrator.",
+	}
+	errBadOrganization = &Error{
+		Code: token.CodeForbidden,
+		Detail: fmt.Sprintf("The organization that your sign-in names cannot be used: it must be 1 to %d printable characters, "+
+			"without spaces at its ends. Ask your administrator.", maxOrganization),
+	}
+)
 
 // principal reads who asks from the claims that API Gateway's JWT authorizer checked.
 // It fails closed when they are not there.
@@ -56,49 +93,68 @@ func (c Claims) principal(r events.APIGatewayV2HTTPRequest) (token.Principal, er
 		return token.Principal{}, errUnauthenticated
 	}
 	claims := authorizer.JWT.Claims
-	if use, ok := claims["token_use"]; ok && use != c.Use {
-		return token.Principal{}, errUnauthenticated
+	if use, ok := claims["token_use"]; ok && use != c.UseToken {
+		return token.Principal{}, errWrongToken
 	}
 	p := token.Principal{
-		Organization: claims[c.Organization], Subject: claims["sub"],
-		Role: role(claims[c.Roles]),
+		Organization: claims[c.OrganizationClaim], Subject: claims["sub"],
+		Role: role(claims[c.RolesClaim]), Address: r.RequestContext.HTTP.SourceIP, Client: r.RequestContext.HTTP.UserAgent,
 	}
-	if !identifier.MatchString(p.Subject) {
+	switch {
+	case p.Subject == "":
 		return token.Principal{}, errUnauthenticated
+	case !isSubject(p.Subject):
+		return token.Principal{}, errBadSubject
+	case p.Organization == "":
+		return token.Principal{}, errNoOrganization
+	case strings.HasPrefix(p.Organization, "[") && strings.HasSuffix(p.Organization, "]"):
+		// How API Gateway writes a list. In which of them somebody is cannot be told.
+		return token.Principal{}, errManyOrganizations
+	case !isOrganization(p.Organization):
+		return token.Principal{}, errBadOrganization
 	}
-	if !identifier.MatchString(p.Organization) {
-		return token.Principal{}, &Error{
-			Code: token.CodeForbidden, Detail: "Your sign-in names no organization. Ask your administrator to assign you to one.",
-		}
-	}
-	p.Email, p.EmailVerified = c.email(claims)
+	p.Email = claims[c.EmailClaim]
+	p.EmailUnusable = p.Email != "" && !email.Deliverable(p.Email)
+	p.EmailVerified = p.Email != "" && (c.TrustEmail || claims[c.EmailClaim+"_verified"] == "true")
 	return p, nil
 }
 
-func (c Claims) email(claims map[string]string) (address string, verified bool) {
-	address = claims[c.Email]
-	parsed, err := mail.ParseAddress(address)
-	if err != nil || parsed.Address != address || parsed.Name != "" || len(address) > maxEmail {
-		return "", false
+// role reads a set of roles. Only exact names count.
+func role(claim string) token.Role {
+	names := roleNames(claim)
+	switch {
+	case slices.Contains(names, roleAdmin):
+		return token.RoleAdmin
+	case slices.Contains(names, roleManager):
+		return token.RoleManager
 	}
-	said, ok := claims["email_verified"]
-	return address, said == "true" || !ok && c.TrustEmail
+	return token.RoleNone
 }
 
-// role reads roles as API Gateway writes them: one name, or "[a b]", which is not JSON
-// and escapes nothing. So only exact names count; anything else gives no right.
-func role(claim string) token.Role {
-	if strings.HasPrefix(claim, "[") && strings.HasSuffix(claim, "]") {
-		claim = claim[1 : len(claim)-1]
-	}
-	found := token.RoleNone
-	for name := range strings.SplitSeq(claim, " ") {
-		switch name {
-		case roleAdmin:
-			return token.RoleAdmin
-		case roleManager:
-			found = token.RoleManager
+// roleNames reads the forms in which issuers and API Gateway write a set of names: one
+// name; "[a b]", as API Gateway writes a list, which is not JSON and escapes nothing;
+// "[a, b]", as Cognito maps a SAML attribute; "a,b", "a, b" and "a b"; and JSON. What is of
+// no form, such as lists in lists, has no names: part of it could be somebody's own words.
+func roleNames(claim string) []string {
+	if strings.HasPrefix(claim, `["`) {
+		var names []string
+		if err := json.Unmarshal([]byte(claim), &names); err != nil {
+			return nil
 		}
+		return names
 	}
-	return found
+	inner, opened := strings.CutPrefix(claim, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if opened != closed || strings.ContainsAny(inner, `[]{}()"`) {
+		return nil
+	}
+	// One separator holds for all of a claim. API Gateway escapes nothing, so a comma in a
+	// list that it wrote may belong to the name of a group.
+	if names := strings.Split(inner, ", "); !slices.ContainsFunc(names, func(s string) bool { return strings.ContainsAny(s, ", ") }) {
+		return names
+	}
+	if !opened && !strings.Contains(inner, " ") {
+		return strings.Split(inner, ",")
+	}
+	return strings.Split(inner, " ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -23,7 +24,10 @@ const (
 // Error is the domain's error: the transport adds codes, not another kind of error.
 type Error = token.Error
 
-var errUnauthenticated = &Error{Code: CodeUnauthenticated, Detail: "Sign in first."}
+var (
+	errUnauthenticated = &Error{Code: CodeUnauthenticated, Detail: "Sign in first."}
+	errInvalidToken    = &Error{Code: CodeUnauthenticated, Detail: "The API token is missing or not valid."}
+)
 
 // statuses is the one table from code to HTTP status.
 var statuses = map[token.Code]int{
@@ -31,11 +35,13 @@ var statuses = map[token.Code]int{
 	CodeUnauthenticated:        http.StatusUnauthorized,
 	token.CodeForbidden:        http.StatusForbidden,
 	token.CodeEmailNotVerified: http.StatusForbidden,
+	token.CodeEmailUnusable:    http.StatusForbidden,
 	token.CodeNotFound:         http.StatusNotFound,
 	token.CodeLimitReached:     http.StatusConflict,
 	CodePayloadTooLarge:        http.StatusRequestEntityTooLarge,
 	CodeUnsupportedMediaType:   http.StatusUnsupportedMediaType,
 	CodeInternal:               http.StatusInternalServerError,
+	token.CodeDailyLimit:       http.StatusTooManyRequests,
 	token.CodeUnavailable:      http.StatusServiceUnavailable,
 }
 
@@ -91,6 +97,9 @@ func Problem(err error) events.APIGatewayV2HTTPResponse {
 		r.Headers["www-authenticate"] = `Bearer error="invalid_token"`
 	case http.StatusServiceUnavailable:
 		r.Headers["retry-after"] = "1"
+	}
+	if e.RetryAfter > 0 {
+		r.Headers["retry-after"] = strconv.Itoa(int(e.RetryAfter.Seconds()))
 	}
 	return r
 }

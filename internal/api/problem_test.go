@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -20,7 +21,7 @@ func TestProblems(t *testing.T) {
 	statuses := map[token.Code]int{
 		token.CodeInvalidRequest: 400, api.CodeUnauthenticated: 401, token.CodeForbidden: 403, token.CodeEmailNotVerified: 403,
 		token.CodeNotFound: 404, token.CodeLimitReached: 409, api.CodePayloadTooLarge: 413, api.CodeUnsupportedMediaType: 415,
-		api.CodeInternal: 500, token.CodeUnavailable: 503,
+		api.CodeInternal: 500, token.CodeUnavailable: 503, token.CodeDailyLimit: 429, token.CodeEmailUnusable: 403,
 	}
 	if len(api.Codes()) != len(statuses) {
 		t.Errorf("there are %d codes, %d are known here", len(api.Codes()), len(statuses))
@@ -112,6 +113,10 @@ func TestBusyAndFull(t *testing.T) {
 	}
 	s.Store.Fail("Issue", &token.Error{Code: token.CodeLimitReached, Detail: "Full."})
 	s.call(t, issueRoute, tokentest.Bob, "", body).problem(token.CodeLimitReached)
+	s.Store.Fail("Issue", &token.Error{Code: token.CodeDailyLimit, Detail: "Enough for today.", RetryAfter: time.Hour})
+	if a := s.call(t, issueRoute, tokentest.Bob, "", body); a.problem(token.CodeDailyLimit) != "" || a.Headers["retry-after"] != "3600" {
+		t.Errorf("headers %v", a.Headers)
+	}
 }
 
 // The log has one line a request, which says what happened to whom by ids alone.
@@ -134,7 +139,7 @@ func TestLogs(t *testing.T) {
 	text := s.log.String()
 	for what, s := range map[string]string{
 		"the secret": issued.at("secret"), "the secret's random part": issued.at("secret")[30:], "an address": "@acme.example",
-		"a name or reason": "Zanzibar", "the JWT": "eyJ", "a header": "203.0.113.7", "a person": "bob",
+		"a name or reason": "Zanzibar", "the JWT": "eyJ", "a header": "203.0.113.7",
 	} {
 		if strings.Contains(text, s) {
 			t.Errorf("%s is in the log:\n%s", what, text)
@@ -151,7 +156,7 @@ func TestLogs(t *testing.T) {
 		{"INFO", getRoute, 200, nil, string(id)},
 		{"INFO", whoamiRoute, 200, nil, string(id)},
 		{"INFO", revokeRoute, 200, nil, string(id)},
-		{"INFO", whoamiRoute, 401, "unauthenticated", nil},
+		{"INFO", whoamiRoute, 401, "unauthenticated", string(id)},
 		{"INFO", issueRoute, 403, "forbidden", nil},
 		{"INFO", issueRoute, 400, "invalid_request", nil},
 		{"INFO", issueRoute, 400, "invalid_request", nil},
@@ -168,6 +173,7 @@ func TestLogs(t *testing.T) {
 		}
 		w := want[i]
 		if got["level"] != w.level || got["msg"] != "request" || got["route"] != w.route || got["status"] != w.status ||
+			(got["org_id"] == "acme") != (w.route != whoamiRoute || w.status == 200) || (got["sub"] == nil) != (w.route == whoamiRoute) ||
 			got["code"] != w.code || got["token_id"] != w.tokenID || got["gateway_request_id"] == "" || got["gateway_request_id"] == nil {
 			t.Errorf("line %d is %s, want %+v", i, line, w)
 		}

@@ -4,14 +4,16 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"mime"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"latchkey/internal/text"
 	"latchkey/internal/token"
 )
 
@@ -51,14 +53,55 @@ func body(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	return b, nil
 }
 
-// noNull makes null a value of the wrong type: the contract has it in no request, and
-// it would pass for a field that is not there.
-var noNull = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
-	if d.PeekKind() == 'n' {
-		return errors.New("null")
+// values are what the members of a body are read with. The contract has null in no
+// request, and it would pass for a field that is not there. Text is kept in one spelling.
+// A whole number is one however it is written: 30, 30.0 or 3e1.
+var values = json.WithUnmarshalers(json.JoinUnmarshalers(
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
+		if d.PeekKind() == 'n' {
+			return errors.New("null")
+		}
+		return errors.ErrUnsupported // which means: as usual
+	}),
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, s *string) error {
+		if d.PeekKind() != '"' {
+			return errors.ErrUnsupported
+		}
+		t, err := d.ReadToken()
+		*s = text.Normal(t.String())
+		return err
+	}),
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, n *int) error {
+		if d.PeekKind() != '0' {
+			return errors.ErrUnsupported
+		}
+		v, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		i, ok := whole(string(v))
+		if !ok {
+			return errors.New("not a whole number")
+		}
+		*n = i
+		return nil
+	}),
+))
+
+// number is a number of JSON whose exponent is worth reading.
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`)
+
+// whole reads a whole number as JSON and JSON Schema have it.
+func whole(s string) (int, bool) {
+	if !number.MatchString(s) {
+		return 0, false
 	}
-	return errors.ErrUnsupported // which means: as usual
-}))
+	r, ok := new(big.Rat).SetString(s)
+	if !ok || !r.IsInt() || !r.Num().IsInt64() || int64(int(r.Num().Int64())) != r.Num().Int64() {
+		return 0, false
+	}
+	return int(r.Num().Int64()), true
+}
 
 // decode reads a JSON object into v. It is strict: unknown and repeated members, a
 // name in another case, null, and invalid UTF-8 are errors that name their place. With
@@ -75,7 +118,7 @@ func decode(r events.APIGatewayV2HTTPRequest, v any, optional bool) error {
 	if charset := parameters["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return &Error{Code: CodeUnsupportedMediaType, Detail: "Send the body as application/json, in UTF-8."}
 	}
-	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true), noNull); err != nil {
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true), values); err != nil {
 		return undecodable(err)
 	}
 	return nil
@@ -98,17 +141,4 @@ func undecodable(err error) *Error {
 		field.Detail = "Is there twice."
 	}
 	return token.Invalid(field)
-}
-
-// parameters returns the query parameters. One that the route does not know is an
-// error: a mistyped filter must not look like a list without matches.
-func parameters(r events.APIGatewayV2HTTPRequest, known ...string) (map[string]string, error) {
-	for name := range r.QueryStringParameters {
-		if !slices.Contains(known, name) {
-			return nil, token.Invalid(token.FieldError{
-				Pointer: name, Detail: "There is no such parameter. Known are " + strings.Join(known, ", ") + ".",
-			})
-		}
-	}
-	return r.QueryStringParameters, nil
 }

@@ -41,7 +41,8 @@ func TestBodies(t *testing.T) {
 		{"a name of a wrong type", `{"name":7,"expires_in_days":30}`, bad, "/name"},
 		{"days as text", `{"name":"x","expires_in_days":"30"}`, bad, "/expires_in_days"},
 		{"half a day", `{"name":"x","expires_in_days":30.5}`, bad, "/expires_in_days"},
-		{"days with an exponent", `{"name":"x","expires_in_days":3e1}`, bad, "/expires_in_days"},
+		{"days with an exponent, a whole number", `{"name":"x","expires_in_days":3e1}`, "", ""},
+		{"days with a zero behind the point", `{"name":"x","expires_in_days":30.0}`, "", ""},
 		{"days beyond counting", `{"name":"x","expires_in_days":99999999999999999999}`, bad, "/expires_in_days"},
 		{"a date as number", `{"name":"x","expires_on":20261223}`, bad, "/expires_on"},
 		{"null for a name", `{"name":null,"expires_in_days":30}`, bad, "/name"},
@@ -175,8 +176,8 @@ func TestRevokeBodies(t *testing.T) {
 		{"empty object", "{}", ""},
 		{"a reason", `{"reason":"leaked"}`, ""},
 		{"an empty reason", `{"reason":""}`, ""},
-		{"a reason too long", `{"reason":"` + strings.Repeat("x", 201) + `"}`, "/reason"},
-		{"a reason with a control character", `{"reason":"a\u0007"}`, "/reason"},
+		{"a reason too long", `{"reason":"` + strings.Repeat("x", 201) + `"}`, ""},
+		{"a reason with a control character", `{"reason":"a\u0007"}`, ""},
 		{"a reason of a wrong type", `{"reason":["x"]}`, "/reason"},
 		{"null for a reason", `{"reason":null}`, "/reason"},
 		{"an unknown field", `{"why":"x"}`, "/why"},
@@ -196,7 +197,7 @@ func TestRevokeBodies(t *testing.T) {
 		} else if places := a.problem(token.CodeInvalidRequest); places != test.places {
 			t.Errorf("%s: the problem names %q, want %q", test.name, places, test.places)
 		}
-		if stored, _ := s.Store.Issued(made.ID); stored.RevokedAt.IsZero() == (test.places == "") {
+		if stored, _ := s.Store.Stored(made.ID); stored.RevokedAt.IsZero() == (test.places == "") {
 			t.Errorf("%s: revoked %t", test.name, !stored.RevokedAt.IsZero())
 		}
 	}

@@ -32,13 +32,17 @@ func (r Route) Key() string { return r.Method + " " + r.Path }
 
 var routes = []Route{
 	{"POST", "/v1/tokens", "issue", AuthPerson},
-	{"GET", "/v1/tokens", "list", AuthPerson},
-	{"GET", "/v1/tokens/{id}", "get", AuthPerson},
+	{"GET", "/v1/tokens", "read", AuthPerson},
+	{"GET", "/v1/tokens/{id}", "read", AuthPerson},
+	{"POST", "/v1/me/notices/resume", "read", AuthPerson},
 	{"POST", "/v1/tokens/{id}/revoke", "revoke", AuthPerson},
-	{"GET", "/v1/whoami", "whoami", AuthToken},
+	{"GET", "/v1/whoami", "verify", AuthToken},
 	{"GET", "/v1/openapi.yaml", "console", AuthNone},
+	{"HEAD", "/v1/openapi.yaml", "console", AuthNone},
 	{"GET", "/", "console", AuthNone},
+	{"HEAD", "/", "console", AuthNone},
 	{"GET", "/assets/{file}", "console", AuthNone},
+	{"HEAD", "/assets/{file}", "console", AuthNone},
 }
 
 // Routes is the one route table. The stack deploys it, the local gateway serves it,

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,15 +39,15 @@ var errUnauthorized = errors.New("Unauthorized")
 
 // Verifier decides on a presented secret.
 type Verifier interface {
-	// Verify returns the token of an active secret, a [token.RefusedError] for any
+	// Verify returns the credential of a valid secret, a [token.RefusedError] for any
 	// other secret, or another error if that could not be found out.
-	Verify(ctx context.Context, presented string) (token.Token, error)
+	Verify(ctx context.Context, presented string) (token.Credential, error)
 }
 
 // Recorder notes that a token was used.
 type Recorder interface {
-	// Used records the time of a token's use, unless a recent one is recorded.
-	Used(ctx context.Context, t token.Token, at time.Time) error
+	// Used records the time of a secret's use, unless a recent one is recorded.
+	Used(ctx context.Context, c token.Credential, at time.Time) error
 }
 
 // Config is what an [Authorizer] needs. All of it is required.
@@ -95,9 +97,10 @@ func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, erro
 		return nil, errors.New("reading the event: not an authorizer event")
 	}
 	log := a.c.Log.With("gateway_request_id", e.RequestContext.RequestID)
-	t, err := a.decide(ctx, e)
+	c, err := a.decide(ctx, e)
 	if refused, ok := errors.AsType[*token.RefusedError](err); ok {
-		log.InfoContext(ctx, "decision", "outcome", "deny", "reason", string(refused.Reason), "token_id", string(refused.TokenID))
+		log.InfoContext(ctx, "decision", "outcome", "deny", "reason", string(refused.Reason),
+			"token_id", string(refused.TokenID), "org_id", refused.Organization)
 		if a.c.Denial == Unauthorized {
 			return nil, errUnauthorized
 		}
@@ -107,15 +110,15 @@ func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, erro
 		log.ErrorContext(ctx, "decision", "outcome", "error", "reason", "lookup", "error", err.Error())
 		return nil, errors.New("the token could not be checked")
 	}
-	a.record(ctx, log, t)
-	log.InfoContext(ctx, "decision", "outcome", "allow", "token_id", string(t.ID), "org_id", t.Organization)
-	return e.allow(t), nil
+	a.record(ctx, log, c)
+	log.InfoContext(ctx, "decision", "outcome", "allow", "token_id", string(c.TokenID), "org_id", c.Organization)
+	return e.allow(c), nil
 }
 
-func (a *Authorizer) decide(ctx context.Context, e event) (token.Token, error) {
+func (a *Authorizer) decide(ctx context.Context, e event) (token.Credential, error) {
 	presented, ok := e.bearer()
 	if !ok {
-		return token.Token{}, &token.RefusedError{Reason: token.ReasonMalformed}
+		return token.Credential{}, &token.RefusedError{Reason: token.ReasonMalformed}
 	}
 	ctx, cancel := context.WithTimeout(ctx, decideWithin)
 	defer cancel()
@@ -126,15 +129,22 @@ func (a *Authorizer) decide(ctx context.Context, e event) (token.Token, error) {
 // be checked.
 const decideWithin = 4 * time.Second
 
-// recordTimeout bounds what noting a use may add to a request.
+// recordTimeout bounds what noting a use may add to a request. A first use may take all of
+// its time: what becomes of a secret before a rotation hangs on it.
 const recordTimeout = 500 * time.Millisecond
 
 // record notes the use. That it fails is no reason to turn a valid token away.
-func (a *Authorizer) record(ctx context.Context, log *slog.Logger, t token.Token) {
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+func (a *Authorizer) record(ctx context.Context, log *slog.Logger, c token.Credential) {
+	first := c.Use.FirstAt.IsZero()
+	timeout := recordTimeout
+	if first {
+		timeout = decideWithin
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := a.c.Recorder.Used(ctx, t, a.c.Now()); err != nil {
-		log.WarnContext(ctx, "recording the use of a token", "token_id", string(t.ID), "error", err.Error())
+	if err := a.c.Recorder.Used(ctx, c, a.c.Now()); err != nil {
+		log.WarnContext(ctx, "recording the use of a token",
+			"token_id", string(c.TokenID), "first_use", first, "error", err.Error())
 	}
 }
 
@@ -146,23 +156,34 @@ func (e event) isHTTPAPI() bool { return e.Version == "2.0" }
 func (e event) authorization() (string, bool) {
 	switch {
 	case e.isHTTPAPI():
-		// The identity source is the header, in whatever case it was sent. Where the
-		// authorizer has none, the header itself is looked up.
-		var sources []string
-		if err := json.Unmarshal(e.IdentitySource, &sources); err == nil && len(sources) > 0 {
-			return sources[0], len(sources) == 1
-		}
-		return e.header()
+		return e.identified()
 	case e.Type == "TOKEN":
 		return e.AuthorizationToken, true
-	default:
-		for name, values := range e.MultiValueHeaders {
-			if strings.EqualFold(name, "authorization") && len(values) != 1 {
-				return "", false
-			}
+	}
+	for name, values := range e.MultiValueHeaders {
+		if strings.EqualFold(name, "authorization") && len(values) != 1 {
+			return "", false
 		}
+	}
+	return e.header()
+}
+
+// identified is the header of an HTTP API's event. Where the authorizer has identity
+// sources, the header is one of them, beside others such as the route: API Gateway keeps an
+// answer for the next request with the same sources, whoever sends it. If there is no such
+// header, the only source is what stands for it.
+func (e event) identified() (string, bool) {
+	var sources []string
+	if err := json.Unmarshal(e.IdentitySource, &sources); err != nil || len(sources) == 0 {
 		return e.header()
 	}
+	for name := range e.Headers {
+		if strings.EqualFold(name, "authorization") {
+			value, ok := e.header()
+			return value, ok && slices.Contains(sources, value)
+		}
+	}
+	return sources[0], len(sources) == 1
 }
 
 func (e event) header() (value string, ok bool) {
@@ -192,22 +213,28 @@ func (e event) bearer() (string, bool) {
 }
 
 // details is what the integration behind the authorizer learns of the token. All are
-// strings: a REST API's context knows nothing else.
-func details(t token.Token) map[string]any {
-	return map[string]any{
-		"token_id":   string(t.ID),
-		"org_id":     t.Organization,
-		"owner_id":   t.Owner,
-		"scopes":     strings.Join(t.Scopes, " "),
-		"expires_at": t.ExpiresAt().Format(time.RFC3339),
+// strings: a REST API's context knows nothing else. Of a token without limits there are no
+// scopes, which is not the same as none.
+func details(c token.Credential) map[string]any {
+	d := map[string]any{
+		"token_id":   string(c.TokenID),
+		"org_id":     c.Organization,
+		"owner_id":   c.Owner.ID,
+		"owner_type": string(c.Owner.Type),
+		"generation": strconv.Itoa(c.Generation),
+		"expires_at": c.EndsAt().Format(time.RFC3339),
 	}
+	if c.Scopes != nil {
+		d["scopes"] = strings.Join(c.Scopes, " ")
+	}
+	return d
 }
 
-func (e event) allow(t token.Token) any {
+func (e event) allow(c token.Credential) any {
 	if e.isHTTPAPI() {
-		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: details(t)}
+		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: details(c)}
 	}
-	return e.policy("Allow", string(t.ID), details(t))
+	return e.policy("Allow", string(c.TokenID), details(c))
 }
 
 func (e event) refuse() any {

@@ -33,11 +33,11 @@ type recorder struct {
 	err  error
 }
 
-func (r *recorder) Used(ctx context.Context, t token.Token, at time.Time) error {
+func (r *recorder) Used(ctx context.Context, c token.Credential, at time.Time) error {
 	if _, ok := ctx.Deadline(); !ok || !at.Equal(tokentest.Noon) {
 		return errors.New("no deadline, or a wrong time")
 	}
-	r.used = append(r.used, t.ID)
+	r.used = append(r.used, c.TokenID)
 	return r.err
 }
 
@@ -55,13 +55,13 @@ type door struct {
 func newDoor(tb testing.TB, denial authorizer.Denial) *door {
 	tb.Helper()
 	d := &door{Service: tokentest.New(tb, nil), recorder: &recorder{}, log: &bytes.Buffer{}}
-	made, secret, err := d.Issue(tb.Context(), tokentest.Bob, token.IssueRequest{
+	issued, err := d.Issue(tb.Context(), tokentest.Bob, token.IssueRequest{
 		Name: "Nightly export", ExpiresOn: new("2026-12-23"), Scopes: []string{"reports:read", "reports:write"},
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d.token, d.secret = made, secret.Reveal()
+	d.token, d.secret = issued.Token, issued.Secret.Reveal()
 	d.Authorizer, err = authorizer.New(authorizer.Config{
 		Verifier: d.Verifier, Recorder: d.recorder, Denial: denial, Now: d.Clock.Now, Log: slog.New(slog.NewJSONHandler(d.log, nil)),
 	})
@@ -135,7 +135,7 @@ func TestNewRefusesHalfAConfiguration(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	details := func(d *door) string {
-		return `{"token_id":"` + string(d.token.ID) + `","org_id":"acme","owner_id":"bob",` +
+		return `{"token_id":"` + string(d.token.ID) + `","org_id":"acme","owner_id":"bob","owner_type":"person","generation":"1",` +
 			`"scopes":"reports:read reports:write","expires_at":"2026-12-23T00:00:00Z"}`
 	}
 	policy := func(d *door, stage string) string {
@@ -170,10 +170,16 @@ func TestAllow(t *testing.T) {
 
 func TestAllowWithoutScopes(t *testing.T) {
 	d := newDoor(t, authorizer.Unauthorized)
-	_, secret := d.MustIssue(t, tokentest.Bob, "x", 30)
+	made, secret := d.MustIssue(t, tokentest.Bob, "x", 30)
 	got, err := d.ask(t, load(t, httpAPI, "Bearer "+secret.Reveal()))
 	if err != nil || !strings.Contains(got, `"scopes":""`) {
-		t.Errorf("%s, error %v", got, err)
+		t.Errorf("limited to nothing: %s, error %v", got, err)
+	}
+	issued, _ := d.Store.Issued(made.ID)
+	issued.Credential.Scopes = nil // issued where no scopes are on offer
+	d.Store.PutCredential(issued.Credential)
+	if got, err = d.ask(t, load(t, httpAPI, "Bearer "+secret.Reveal())); err != nil || strings.Contains(got, "scopes") {
+		t.Errorf("not limited: %s, error %v", got, err)
 	}
 }
 
@@ -195,13 +201,23 @@ func TestDeny(t *testing.T) {
 			lookups int
 		}{
 			{"malformed", nil, func(*door) string { return "x" }, token.ReasonMalformed, 0},
-			{"unknown", func(d *door) { d.Store.Fail("Secret", token.ErrNotFound) }, nil, token.ReasonUnknown, 1},
+			{"unknown", func(d *door) {
+				d.Store.Fail("Credential", token.ErrNotFound)
+				d.Store.Fail("LateToken", token.ErrNotFound)
+			}, nil, token.ReasonUnknown, 2},
 			{"expired", func(d *door) { d.Clock.T = d.token.ExpiresAt() }, nil, token.ReasonExpired, 1},
 			{"revoked", func(d *door) {
 				if _, err := d.Revoke(t.Context(), tokentest.Bob, string(d.token.ID), ""); err != nil {
 					t.Fatal(err)
 				}
-			}, nil, token.ReasonRevoked, 1},
+			}, nil, token.ReasonRevoked, 2},
+			{"forged", nil, func(d *door) string {
+				forged, err := token.NewSecret(tokentest.Prefix, d.token.ID, strings.NewReader(strings.Repeat("forgery!", 4)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return forged.Reveal()
+			}, token.ReasonForged, 2},
 		} {
 			for _, denial := range []authorizer.Denial{authorizer.Unauthorized, authorizer.Forbidden} {
 				d := newDoor(t, denial)
@@ -227,6 +243,9 @@ func TestDeny(t *testing.T) {
 					strings.Contains(log, d.secret[30:]) {
 					t.Errorf("%s, %s: log %s", kind, test.name, log)
 				}
+				if known := test.lookups > 0; strings.Contains(d.log.String(), `"token_id":"`+string(d.token.ID)+`"`) != known {
+					t.Errorf("%s, %s: log %s", kind, test.name, d.log)
+				}
 				if len(d.recorder.used) != 0 {
 					t.Errorf("%s, %s: a use was recorded", kind, test.name)
 				}
@@ -241,7 +260,7 @@ func TestStoreFailureIsNeitherYesNorNo(t *testing.T) {
 	for _, kind := range kinds {
 		for _, denial := range []authorizer.Denial{authorizer.Unauthorized, authorizer.Forbidden} {
 			d := newDoor(t, denial)
-			d.Store.Fail("Secret", errors.New("the table is on fire"))
+			d.Store.Fail("Credential", errors.New("the table is on fire"))
 			got, err := d.ask(t, load(t, kind, "Bearer "+d.secret))
 			if err == nil || err.Error() == "Unauthorized" || strings.Contains(err.Error(), "fire") {
 				t.Errorf("%s: %s, error %v", kind, got, err)
@@ -250,7 +269,7 @@ func TestStoreFailureIsNeitherYesNorNo(t *testing.T) {
 				strings.Contains(log, d.secret[30:]) {
 				t.Errorf("%s: log %s", kind, log)
 			}
-			d.Store.Fail("Secret", nil)
+			d.Store.Fail("Credential", nil)
 			if _, err := d.ask(t, load(t, kind, "Bearer "+d.secret)); err != nil {
 				t.Errorf("%s: no recovery: %v", kind, err)
 			}
@@ -264,7 +283,7 @@ func TestRecorderFailureDeniesNobody(t *testing.T) {
 	if got, err := d.ask(t, load(t, httpAPI, "Bearer "+d.secret)); err != nil || !strings.Contains(got, `"isAuthorized":true`) {
 		t.Errorf("%s, error %v", got, err)
 	}
-	if log := d.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "on fire") {
+	if log := d.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "on fire") || !strings.Contains(log, `"first_use":true`) {
 		t.Errorf("log %s", log)
 	}
 }

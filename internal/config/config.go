@@ -2,18 +2,16 @@
 // its default, and why. The stack sets exactly these variables and a test holds it
 // to them; the local run sets them all.
 //
+// A field's tags say all of it: env names the variable; setting names what a deployer
+// writes in cdk.json for it, and is "-" where no deployment may set it; default is what
+// holds where nothing is set. A field without a setting has a value that the stack works
+// out. The stack's own settings embed these structs, so that a variable is described here
+// and nowhere else.
+//
 // Endpoints, region and credentials are not here: the AWS SDK reads its own
 // (AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SESV2, AWS_REGION, …). Nor is the format
 // of logs: the Lambda library reads AWS_LAMBDA_LOG_FORMAT and AWS_LAMBDA_LOG_LEVEL.
 package config
-
-import (
-	"fmt"
-	"slices"
-	"time"
-
-	"github.com/caarlos0/env/v11"
-)
 
 // Table names the DynamoDB table.
 type Table struct {
@@ -24,181 +22,127 @@ type Table struct {
 // secrets with another prefix are turned away.
 type Token struct {
 	// Prefix matches [a-z][a-z0-9]{1,11}; secret scanners recognise secrets by it.
-	Prefix string `env:"TOKEN_PREFIX" envDefault:"lk"`
+	Prefix string `env:"TOKEN_PREFIX" setting:"tokenPrefix" default:"lk"`
 }
 
 // Issuance bounds new tokens.
 type Issuance struct {
 	// MaxActive is how many active tokens one owner may have.
-	MaxActive int `env:"MAX_ACTIVE_TOKENS" envDefault:"50"`
+	MaxActive int `env:"MAX_ACTIVE_TOKENS" setting:"maxActiveTokens" default:"50"`
+	// MaxDaily is how many tokens one person may issue on a UTC day, revoked ones
+	// counted: a program that issues and revokes in a loop fills the audit trail.
+	MaxDaily int `env:"MAX_NEW_TOKENS_PER_DAY" setting:"maxNewTokensPerDay" default:"200"`
 	// RetentionDays is how long a token stays listed past its expiry date.
-	RetentionDays int `env:"RETENTION_DAYS" envDefault:"90"`
+	RetentionDays int `env:"RETENTION_DAYS" setting:"retentionDays" default:"90"`
+}
+
+// Offer is what people can choose from when they issue a token.
+type Offer struct {
 	// Scopes that a token may carry. Empty: tokens carry none.
-	Scopes []string `env:"SCOPES"`
+	Scopes []string `env:"SCOPES" setting:"scopes"`
+}
+
+// Explanations are for people who choose scopes.
+type Explanations struct {
+	// ScopeDescriptions say what scopes allow, separated by semicolons: the scope, a space,
+	// the text. Not every scope needs one.
+	ScopeDescriptions []string `env:"SCOPE_DESCRIPTIONS" envSeparator:";" setting:"scopeDescriptions"`
 }
 
 // Notices are the e-mails before expiry.
 type Notices struct {
-	// NoticeDays are the days before the expiry date on which the owner hears of it;
+	// NoticeDays are the days before the expiry date on which the owner is notified;
 	// 0 is the expiry date itself.
-	NoticeDays []int `env:"NOTICE_DAYS" envDefault:"15,7,0"`
+	NoticeDays []int `env:"NOTICE_DAYS" setting:"noticeDays" default:"15,7,0"`
 }
 
 // Person is how a signed-in person's claims are read.
 type Person struct {
 	// OrganizationClaim holds the organization's id.
-	OrganizationClaim string `env:"CLAIM_ORGANIZATION" envDefault:"custom:organization"`
+	OrganizationClaim string `env:"CLAIM_ORGANIZATION" setting:"claimOrganization" default:"custom:organization"`
 	// RolesClaim holds the roles; of its values only org-admin and api-token-manager count.
-	RolesClaim string `env:"CLAIM_ROLES" envDefault:"cognito:groups"`
+	RolesClaim string `env:"CLAIM_ROLES" setting:"claimRoles" default:"cognito:groups"`
 	// EmailClaim holds the address that notices go to.
-	EmailClaim string `env:"CLAIM_EMAIL" envDefault:"email"`
-	// TrustEmail accepts an address without the claim email_verified: only for issuers
-	// that verify every address and send no such claim.
-	TrustEmail bool `env:"TRUST_EMAIL" envDefault:"false"`
+	EmailClaim string `env:"CLAIM_EMAIL" setting:"claimEmail" default:"email"`
+	// TrustEmail accepts an address that the claim <EmailClaim>_verified does not vouch
+	// for, be it absent or false: only for issuers that verify every address themselves.
+	TrustEmail bool `env:"TRUST_EMAIL" setting:"trustEmail" default:"false"`
 	// UseToken says which of a person's tokens the API takes: "id" or "access". Where
 	// the issuer says in the claim token_use what a token is, no other is accepted.
-	UseToken string `env:"OIDC_TOKEN" envDefault:"id"`
+	UseToken string `env:"OIDC_TOKEN" setting:"oidcToken" default:"id"`
 }
 
-// Issue is the environment of functions/issue.
-type Issue struct {
-	Table
-	Token
-	Issuance
-	Notices
-	Person
+// Refusal is how callers without a valid token are refused.
+type Refusal struct {
+	// Denial chooses what they get: "unauthorized" is an error that API Gateway turns into
+	// 401, "forbidden" is a refusal that it turns into 403.
+	Denial string `env:"DENIAL" setting:"denial" default:"unauthorized"`
 }
 
-// List is the environment of functions/list.
-type List struct {
-	Table
-	Person
+// Brand is whose API the tokens are for, as page and e-mails show it.
+type Brand struct {
+	// Company is the name.
+	Company string `env:"COMPANY_NAME" setting:"companyName" default:"Latchkey"`
+	// SupportURL is the https address of a page where people get help. Empty: none.
+	SupportURL string `env:"SUPPORT_URL" setting:"supportUrl"`
 }
 
-// Get is the environment of functions/get.
-type Get struct {
-	Table
-	Person
+// Page is where people manage their tokens.
+type Page struct {
+	// ConsoleURL is the address of the page that the e-mails link to. As a setting it is
+	// needed only where it is not the API's own, as with a domain in front of it.
+	ConsoleURL string `env:"CONSOLE_URL,notEmpty" setting:"consoleUrl"`
 }
 
-// Revoke is the environment of functions/revoke.
-type Revoke struct {
-	Table
-	Person
+// SignIn is where people sign in.
+type SignIn struct {
+	// Issuer is the OpenID Connect issuer, https://…, exactly as in its tokens' iss. As a
+	// setting it is the company's own; without it the stack makes a Cognito user pool.
+	Issuer string `env:"OIDC_ISSUER,notEmpty" setting:"oidcIssuer"`
+	// ClientID is the console's public client there.
+	ClientID string `env:"OIDC_CLIENT_ID,notEmpty" setting:"oidcClientId"`
+	// SignInScopes are what the console asks for. Cognito puts custom attributes, such as
+	// the organization, into the ID token only for the scope profile.
+	SignInScopes string `env:"OIDC_SCOPES" setting:"oidcScopes" default:"openid email profile"`
+	// LogoutURL ends the session at the issuer, where discovery names no end-session
+	// endpoint (Cognito: https://<domain>/logout). Empty: as discovered.
+	LogoutURL string `env:"OIDC_LOGOUT_URL" setting:"oidcLogoutUrl"`
+	// ConnectOrigins are the origins, beside its own, that the page may call: the issuer's
+	// and its token endpoint's. As a setting, those beside the issuer's own.
+	ConnectOrigins []string `env:"CONNECT_ORIGINS" setting:"connectOrigins"`
 }
 
-// Authorize is the environment of functions/authorize.
-type Authorize struct {
-	Table
-	Token
-	// Denial chooses what a caller without a valid token gets: "unauthorized" is an
-	// error that API Gateway turns into 401, "forbidden" is a refusal that it turns
-	// into 403.
-	Denial string `env:"DENIAL" envDefault:"unauthorized"`
-}
-
-// Whoami is the environment of functions/whoami.
-type Whoami struct {
-	Table
-}
-
-// Remind is the environment of functions/remind.
-type Remind struct {
-	Table
-	Notices
-	// ConsoleURL is the address of the page that the e-mails link to.
-	ConsoleURL string `env:"CONSOLE_URL,notEmpty"`
+// Mail is how notices are sent and what they look like.
+type Mail struct {
 	// From is the sender, an address or "Name <address>", verified in SES.
-	From string `env:"MAIL_FROM,notEmpty"`
+	From string `env:"MAIL_FROM,notEmpty" setting:"mailFrom"`
 	// ReplyTo is where answers go. Empty: to From.
-	ReplyTo string `env:"MAIL_REPLY_TO"`
-	// Company is whose API the tokens are for, as the e-mails call it.
-	Company string `env:"COMPANY_NAME" envDefault:"Latchkey"`
+	ReplyTo string `env:"MAIL_REPLY_TO" setting:"mailReplyTo"`
 	// Color of headings and buttons in the e-mails, #rrggbb.
-	Color string `env:"MAIL_COLOR" envDefault:"#1d4ed8"`
+	Color string `env:"MAIL_COLOR" setting:"mailColor" default:"#1d4ed8"`
 	// Intro, Replace, Support and Footer are texts of the company's in the e-mails, a line
 	// each: before the tokens; how to replace one, instead of the steps; where to get help;
 	// and the last sentence. Empty: none, the steps, none, why somebody gets the e-mail.
-	Intro   string `env:"MAIL_INTRO"`
-	Replace string `env:"MAIL_REPLACE"`
-	Support string `env:"MAIL_SUPPORT"`
-	Footer  string `env:"MAIL_FOOTER"`
+	Intro   string `env:"MAIL_INTRO" setting:"mailIntro"`
+	Replace string `env:"MAIL_REPLACE" setting:"mailReplace"`
+	Support string `env:"MAIL_SUPPORT" setting:"mailSupport"`
+	Footer  string `env:"MAIL_FOOTER" setting:"mailFooter"`
 	// ConfigurationSet is the SES configuration set to send with. Empty: none.
 	ConfigurationSet string `env:"SES_CONFIGURATION_SET"`
 	// SendRate is how many e-mails a second are sent. 0: what SES grants (GetAccount).
-	SendRate float64 `env:"SEND_RATE" envDefault:"0"`
+	SendRate float64 `env:"SEND_RATE" setting:"sendRate" default:"0"`
 }
 
-// Console is the environment of functions/console.
-type Console struct {
-	// Issuer is the OpenID Connect issuer at which people sign in.
-	Issuer string `env:"OIDC_ISSUER,notEmpty"`
-	// ClientID is the console's public client there.
-	ClientID string `env:"OIDC_CLIENT_ID,notEmpty"`
-	// SignInScopes are what the console asks for. Cognito puts custom attributes, such as
-	// the organization, into the ID token only for the scope profile.
-	SignInScopes string `env:"OIDC_SCOPES" envDefault:"openid email profile"`
-	// LogoutURL ends the session at the issuer, where discovery names no end-session
-	// endpoint (Cognito: https://<domain>/logout). Empty: as discovered.
-	LogoutURL string `env:"OIDC_LOGOUT_URL"`
-	// ConnectOrigins are the origins, beside its own, that the page may call: the
-	// issuer's and its token endpoint's.
-	ConnectOrigins []string `env:"CONNECT_ORIGINS"`
-	// Company, Person and Scopes let the page speak of roles, names and scopes as the API does.
-	Company string   `env:"COMPANY_NAME" envDefault:"Latchkey"`
-	Scopes  []string `env:"SCOPES"`
-	Person
+// Admins says which of an organization's admins get what its owners cannot be sent.
+type Admins struct {
+	// AdminsSeenWithinDays is how long ago they may have used the page last. Somebody who
+	// has moved to another organization is written to about the old one for so long.
+	AdminsSeenWithinDays int `env:"ADMINS_SEEN_WITHIN_DAYS" setting:"adminsSeenWithinDays" default:"30"`
 }
 
-// Feedback is the environment of functions/feedback.
-type Feedback struct {
-	Table
+// Rehearsal is for trying out what will be, and for the local run alone.
+type Rehearsal struct {
+	// AllowFutureSchedule takes a scheduled time that is more than a day ahead of the
+	// clock. In a deployment that would send, and mark as sent, what is not so yet.
+	AllowFutureSchedule bool `env:"ALLOW_FUTURE_SCHEDULE" setting:"-" default:"false"`
 }
-
-// Function is what a function needs of Lambda, on AWS and in the local run alike.
-type Function struct {
-	Name     string        // folder under functions/
-	Timeout  time.Duration // whole seconds; the invocation is ended after it
-	MemoryMB int           // also decides the share of a CPU that Lambda gives
-
-	environment any
-}
-
-var functions = []Function{
-	{"issue", 10 * time.Second, 256, &Issue{}},
-	{"list", 10 * time.Second, 256, &List{}},
-	{"get", 10 * time.Second, 256, &Get{}},
-	{"revoke", 10 * time.Second, 256, &Revoke{}},
-	{"authorize", 5 * time.Second, 256, &Authorize{}},
-	{"whoami", 10 * time.Second, 256, &Whoami{}},
-	{"console", 10 * time.Second, 256, &Console{}},
-	{"remind", 5 * time.Minute, 256, &Remind{}},
-	{"feedback", 30 * time.Second, 256, &Feedback{}},
-}
-
-// Functions lists all functions.
-func Functions() []Function { return slices.Clone(functions) }
-
-// Variable is one environment variable that a function reads.
-type Variable struct {
-	Name     string
-	Default  string
-	Required bool
-}
-
-// Variables lists what the function reads from its environment.
-func (f Function) Variables() ([]Variable, error) {
-	fields, err := env.GetFieldParams(f.environment)
-	if err != nil {
-		return nil, fmt.Errorf("reading the environment of %s: %w", f.Name, err)
-	}
-	variables := make([]Variable, 0, len(fields))
-	for _, field := range fields {
-		variables = append(variables, Variable{Name: field.Key, Default: field.DefaultValue, Required: field.NotEmpty})
-	}
-	return variables, nil
-}
-
-// Load reads a function's environment. The error names each variable that is missing,
-// and the field of each that is malformed.
-func Load[T any]() (T, error) { return env.ParseAs[T]() }

@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	person := config.Person{OrganizationClaim: "custom:organization", RolesClaim: "cognito:groups", EmailClaim: "email", UseToken: "id"}
 	if want := (config.Issue{
 		Table: config.Table{TableName: "tokens"}, Token: config.Token{Prefix: "lk"},
-		Issuance: config.Issuance{MaxActive: 50, RetentionDays: 90}, Notices: config.Notices{NoticeDays: []int{15, 7, 0}}, Person: person,
+		Issuance: config.Issuance{MaxActive: 50, MaxDaily: 200, RetentionDays: 90}, Notices: config.Notices{NoticeDays: []int{15, 7, 0}}, Person: person,
 	}); err != nil || !reflect.DeepEqual(issue, want) {
 		t.Errorf("issue %+v, error %v\nwant  %+v", issue, err, want)
 	}
@@ -47,8 +47,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("authorize %+v, error %v", authorize, err)
 	}
 	for name, load := range map[string]func() (config.Person, error){
-		"list":   func() (config.Person, error) { c, err := config.Load[config.List](); return c.Person, err },
-		"get":    func() (config.Person, error) { c, err := config.Load[config.Get](); return c.Person, err },
+		"read":   func() (config.Person, error) { c, err := config.Load[config.Read](); return c.Person, err },
 		"revoke": func() (config.Person, error) { c, err := config.Load[config.Revoke](); return c.Person, err },
 	} {
 		if got, err := load(); err != nil || got != person {
@@ -60,7 +59,8 @@ func TestDefaults(t *testing.T) {
 	remind, err := config.Load[config.Remind]()
 	if want := (config.Remind{
 		Table: config.Table{TableName: "tokens"}, Notices: config.Notices{NoticeDays: []int{15, 7, 0}},
-		ConsoleURL: "https://tokens.example.com/", From: "tokens@example.com", Company: "Latchkey", Color: "#1d4ed8",
+		Admins: config.Admins{AdminsSeenWithinDays: 30}, Page: config.Page{ConsoleURL: "https://tokens.example.com/"},
+		Brand: config.Brand{Company: "Latchkey"}, Mail: config.Mail{From: "tokens@example.com", Color: "#1d4ed8"},
 	}); err != nil || !reflect.DeepEqual(remind, want) {
 		t.Errorf("remind %+v, error %v\nwant   %+v", remind, err, want)
 	}
@@ -68,20 +68,21 @@ func TestDefaults(t *testing.T) {
 	environment(t, "OIDC_ISSUER=https://issuer.example.com", "OIDC_CLIENT_ID=console")
 	console, err := config.Load[config.Console]()
 	if want := (config.Console{
-		Issuer: "https://issuer.example.com", ClientID: "console", SignInScopes: "openid email profile",
-		Company: "Latchkey", Person: person,
+		SignIn: config.SignIn{Issuer: "https://issuer.example.com", ClientID: "console", SignInScopes: "openid email profile"},
+		Brand:  config.Brand{Company: "Latchkey"}, Person: person,
 	}); err != nil || !reflect.DeepEqual(console, want) {
 		t.Errorf("console %+v, error %v\nwant    %+v", console, err, want)
 	}
 }
 
 func TestValues(t *testing.T) {
-	environment(t, "TABLE_NAME=tokens", "TOKEN_PREFIX=acme", "MAX_ACTIVE_TOKENS=3", "RETENTION_DAYS=1", "NOTICE_DAYS=30,1",
-		"SCOPES=reports:read,reports:write", "CLAIM_ORGANIZATION=org", "CLAIM_ROLES=roles", "CLAIM_EMAIL=mail", "TRUST_EMAIL=true")
+	environment(t, "TABLE_NAME=tokens", "TOKEN_PREFIX=acme", "MAX_ACTIVE_TOKENS=3", "MAX_NEW_TOKENS_PER_DAY=4", "RETENTION_DAYS=1",
+		"NOTICE_DAYS=30,1", "SCOPES=reports:read,reports:write", "CLAIM_ORGANIZATION=org", "CLAIM_ROLES=roles", "CLAIM_EMAIL=mail", "TRUST_EMAIL=true")
 	got, err := config.Load[config.Issue]()
 	want := config.Issue{
 		Table: config.Table{TableName: "tokens"}, Token: config.Token{Prefix: "acme"},
-		Issuance: config.Issuance{MaxActive: 3, RetentionDays: 1, Scopes: []string{"reports:read", "reports:write"}},
+		Issuance: config.Issuance{MaxActive: 3, MaxDaily: 4, RetentionDays: 1},
+		Offer:    config.Offer{Scopes: []string{"reports:read", "reports:write"}},
 		Notices:  config.Notices{NoticeDays: []int{30, 1}},
 		Person:   config.Person{OrganizationClaim: "org", RolesClaim: "roles", EmailClaim: "mail", TrustEmail: true, UseToken: "id"},
 	}
@@ -155,15 +156,46 @@ func TestFunctionsFitLambda(t *testing.T) {
 	}
 }
 
+// Every variable has one setting, and every setting one variable, so that a deployer
+// writes down one thing once.
+func TestVariablesAndSettingsAreOneToOne(t *testing.T) {
+	settings := map[string]string{}
+	variables := map[string]string{}
+	for _, f := range config.Functions() {
+		declared, err := f.Variables()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range declared {
+			if other, known := settings[v.Name]; known && other != v.Setting {
+				t.Errorf("%s is chosen by %q and by %q", v.Name, other, v.Setting)
+			}
+			settings[v.Name] = v.Setting
+			if other, known := variables[v.Setting]; known && other != v.Name && v.Setting != "" && v.Setting != "-" {
+				t.Errorf("%s sets %s and %s", v.Setting, other, v.Name)
+			}
+			variables[v.Setting] = v.Name
+		}
+	}
+	// What no deployment may set, and what the stack works out.
+	for variable, want := range map[string]string{
+		"ALLOW_FUTURE_SCHEDULE": "-", "TABLE_NAME": "", "SES_CONFIGURATION_SET": "",
+		"MAX_NEW_TOKENS_PER_DAY": "maxNewTokensPerDay", "ADMINS_SEEN_WITHIN_DAYS": "adminsSeenWithinDays", "SUPPORT_URL": "supportUrl",
+	} {
+		if got, known := settings[variable]; !known || got != want {
+			t.Errorf("%s is chosen by %q, want %q", variable, got, want)
+		}
+	}
+}
+
 // Variables lists what Load reads: set all of them, and every field is filled.
 func TestVariablesAreComplete(t *testing.T) {
 	types := map[string]func() (any, error){
 		"issue":     func() (any, error) { return config.Load[config.Issue]() },
-		"list":      func() (any, error) { return config.Load[config.List]() },
-		"get":       func() (any, error) { return config.Load[config.Get]() },
+		"read":      func() (any, error) { return config.Load[config.Read]() },
 		"revoke":    func() (any, error) { return config.Load[config.Revoke]() },
 		"authorize": func() (any, error) { return config.Load[config.Authorize]() },
-		"whoami":    func() (any, error) { return config.Load[config.Whoami]() },
+		"verify":    func() (any, error) { return config.Load[config.Verify]() },
 		"console":   func() (any, error) { return config.Load[config.Console]() },
 		"remind":    func() (any, error) { return config.Load[config.Remind]() },
 		"feedback":  func() (any, error) { return config.Load[config.Feedback]() },

@@ -5,8 +5,13 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"io"
+	"maps"
 	"net/http"
+	"path"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,13 +23,16 @@ import (
 
 func settings() config.Console {
 	return config.Console{
-		Issuer:         "https://issuer.example/pool",
-		ClientID:       "client",
-		SignInScopes:   "openid email",
-		ConnectOrigins: []string{"https://issuer.example", "https://login.example"},
-		Company:        "Acme",
-		Scopes:         []string{"reports:read"},
-		Person:         config.Person{OrganizationClaim: "custom:organization", RolesClaim: "cognito:groups", EmailClaim: "email", UseToken: "id"},
+		SignIn: config.SignIn{
+			Issuer: "https://issuer.example/pool", ClientID: "client", SignInScopes: "openid email",
+			ConnectOrigins: []string{"https://issuer.example", "https://login.example"},
+		},
+		Brand: config.Brand{Company: "Acme"},
+		Offer: config.Offer{
+			Scopes: []string{"reports:read", "reports:write"},
+		},
+		Explanations: config.Explanations{ScopeDescriptions: []string{"reports:read See reports, and who made them"}},
+		Person:       config.Person{OrganizationClaim: "custom:organization", RolesClaim: "cognito:groups", EmailClaim: "email", UseToken: "id"},
 	}
 }
 
@@ -50,8 +58,24 @@ func get(t *testing.T, c *console.Console, routeKey, file string, headers map[st
 	return answer
 }
 
+// loaded are the names of the files that the document loads, by suffix.
+func loaded(t *testing.T, c *console.Console) map[string]string {
+	t.Helper()
+	names := map[string]string{}
+	page := get(t, c, "GET /", "", nil).Body
+	for _, match := range regexp.MustCompile(`<(?:link|script)[^>]* (?:href|src)="/assets/([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		names[path.Ext(match[1])] = match[1]
+	}
+	if len(names) != 3 {
+		t.Fatalf("the document loads %v, want a script, a stylesheet and an icon", names)
+	}
+	return names
+}
+
 func TestRoutes(t *testing.T) {
+	const kept = "public, max-age=31536000, immutable"
 	c := newConsole(t)
+	names := loaded(t, c)
 	for _, test := range []struct {
 		routeKey, file string
 		status         int
@@ -59,27 +83,53 @@ func TestRoutes(t *testing.T) {
 		cache          string
 	}{
 		{"GET /", "", 200, "text/html; charset=utf-8", "no-store"},
-		{"GET /assets/{file}", "main.js", 200, "text/javascript; charset=utf-8", "no-cache"},
-		{"GET /assets/{file}", "base.css", 200, "text/css; charset=utf-8", "no-cache"},
-		{"GET /assets/{file}", "icon.svg", 200, "image/svg+xml", "no-cache"},
+		{"GET /assets/{file}", names[".js"], 200, "text/javascript; charset=utf-8", kept},
+		{"GET /assets/{file}", names[".css"], 200, "text/css; charset=utf-8", kept},
+		{"GET /assets/{file}", names[".svg"], 200, "image/svg+xml", kept},
 		{"GET /assets/{file}", "oidc-client-ts.license.txt", 200, "text/plain; charset=utf-8", "no-cache"},
-		{"GET /assets/{file}", "config.json", 200, "application/json", "no-store"},
 		{"GET /v1/openapi.yaml", "", 200, "application/yaml", "no-cache"},
 
 		{"GET /assets/{file}", "", 404, "application/problem+json", "no-store"},
 		{"GET /assets/{file}", "index.html", 404, "application/problem+json", "no-store"},
 		{"GET /assets/{file}", "../index.html", 404, "application/problem+json", "no-store"},
-		{"GET /assets/{file}", "assets/main.js", 404, "application/problem+json", "no-store"},
-		{"GET /assets/{file}", "main.js/", 404, "application/problem+json", "no-store"},
-		{"GET /assets/{file}", "MAIN.JS", 404, "application/problem+json", "no-store"},
+		{"GET /assets/{file}", "page.js", 404, "application/problem+json", "no-store"},
+		{"GET /assets/{file}", "main.js", 404, "application/problem+json", "no-store"},
+		{"GET /assets/{file}", "assets/icon.svg", 404, "application/problem+json", "no-store"},
+		{"GET /assets/{file}", names[".js"] + "/", 404, "application/problem+json", "no-store"},
+		{"GET /assets/{file}", strings.ToUpper(names[".js"]), 404, "application/problem+json", "no-store"},
 		{"$default", "", 404, "application/problem+json", "no-store"},
 		{"POST /v1/tokens", "", 404, "application/problem+json", "no-store"},
-		{"", "main.js", 404, "application/problem+json", "no-store"},
+		{"DELETE /", "", 404, "application/problem+json", "no-store"},
+		{"", names[".js"], 404, "application/problem+json", "no-store"},
 	} {
 		answer := get(t, c, test.routeKey, test.file, nil)
 		got := []any{answer.StatusCode, answer.Headers["Content-Type"], answer.Headers["Cache-Control"]}
 		if got[0] != test.status || got[1] != test.contentType || got[2] != test.cache {
 			t.Errorf("%s %s: got %v, want %d %s %s", test.routeKey, test.file, got, test.status, test.contentType, test.cache)
+		}
+	}
+}
+
+// A monitor that asks by HEAD hears what GET answers, without the content.
+func TestHeadAnswersAsGetWithoutContent(t *testing.T) {
+	c := newConsole(t)
+	for _, request := range [][3]string{
+		{"/", ""},
+		{"/assets/{file}", loaded(t, c)[".js"]},
+		{"/v1/openapi.yaml", ""},
+		{"/assets/{file}", "none.js"},
+		{"/assets/{file}", loaded(t, c)[".js"], "*"}, // 304
+	} {
+		for _, encoding := range []string{"", "gzip"} {
+			headers := map[string]string{"accept-encoding": encoding, "if-none-match": request[2]}
+			got := get(t, c, "GET "+request[0], request[1], headers)
+			head := get(t, c, "HEAD "+request[0], request[1], headers)
+			if head.StatusCode != got.StatusCode || !maps.Equal(head.Headers, got.Headers) {
+				t.Errorf("HEAD %v: %d %v\nGET answers %d %v", request, head.StatusCode, head.Headers, got.StatusCode, got.Headers)
+			}
+			if head.Body != "" || head.IsBase64Encoded {
+				t.Errorf("HEAD %v: %d characters of content", request, len(head.Body))
+			}
 		}
 	}
 }
@@ -104,7 +154,8 @@ func TestWithoutOpenAPI(t *testing.T) {
 
 func TestCompression(t *testing.T) {
 	c := newConsole(t)
-	plain := get(t, c, "GET /assets/{file}", "main.js", nil)
+	script := loaded(t, c)[".js"]
+	plain := get(t, c, "GET /assets/{file}", script, nil)
 	if plain.IsBase64Encoded || plain.Headers["Content-Encoding"] != "" {
 		t.Fatalf("without Accept-Encoding: got an encoded answer %v", plain.Headers)
 	}
@@ -112,7 +163,7 @@ func TestCompression(t *testing.T) {
 		"gzip": true, "br, gzip;q=0.5": true, "GZIP": true, "deflate, gzip": true,
 		"": false, "br": false, "gzip;q=0": false, "x-gzip": false, "gzip;q=none": false, "identity": false,
 	} {
-		answer := get(t, c, "GET /assets/{file}", "main.js", map[string]string{"accept-encoding": accept})
+		answer := get(t, c, "GET /assets/{file}", script, map[string]string{"accept-encoding": accept})
 		if answer.Headers["Vary"] != "Accept-Encoding" {
 			t.Errorf("%q: Vary is %q", accept, answer.Headers["Vary"])
 		}
@@ -130,9 +181,10 @@ func TestCompression(t *testing.T) {
 
 func TestRevalidation(t *testing.T) {
 	c := newConsole(t)
-	plain := get(t, c, "GET /assets/{file}", "main.js", nil).Headers["ETag"]
-	zipped := get(t, c, "GET /assets/{file}", "main.js", map[string]string{"accept-encoding": "gzip"}).Headers["ETag"]
-	other := get(t, c, "GET /assets/{file}", "list.js", nil).Headers["ETag"]
+	script := loaded(t, c)[".js"]
+	plain := get(t, c, "GET /assets/{file}", script, nil).Headers["ETag"]
+	zipped := get(t, c, "GET /assets/{file}", script, map[string]string{"accept-encoding": "gzip"}).Headers["ETag"]
+	other := get(t, c, "GET /assets/{file}", loaded(t, c)[".css"], nil).Headers["ETag"]
 	if plain == "" || plain == zipped || plain == other {
 		t.Fatalf("tags %s, %s and %s: want three", plain, zipped, other)
 	}
@@ -140,7 +192,7 @@ func TestRevalidation(t *testing.T) {
 		plain: 304, "W/" + plain: 304, `"x", ` + plain: 304, "*": 304,
 		other: 200, zipped: 200, strings.Trim(plain, `"`): 200, "": 200,
 	} {
-		answer := get(t, c, "GET /assets/{file}", "main.js", map[string]string{"if-none-match": tags})
+		answer := get(t, c, "GET /assets/{file}", script, map[string]string{"if-none-match": tags})
 		if answer.StatusCode != want {
 			t.Errorf("If-None-Match %s: got %d, want %d", tags, answer.StatusCode, want)
 		}
@@ -148,29 +200,84 @@ func TestRevalidation(t *testing.T) {
 			t.Errorf("If-None-Match %s: 304 with a body", tags)
 		}
 	}
-	for _, route := range [][2]string{{"GET /", ""}, {"GET /assets/{file}", "config.json"}} {
-		answer := get(t, c, route[0], route[1], map[string]string{"if-none-match": "*"})
-		if answer.StatusCode != 200 || answer.Headers["ETag"] != "" {
-			t.Errorf("%v: %d with tag %q, want the whole file and no tag", route, answer.StatusCode, answer.Headers["ETag"])
-		}
+	answer := get(t, c, "GET /", "", map[string]string{"if-none-match": "*"})
+	if answer.StatusCode != 200 || answer.Headers["ETag"] != "" {
+		t.Errorf("%d with tag %q, want the whole document and no tag", answer.StatusCode, answer.Headers["ETag"])
 	}
 }
 
-func TestPageSettings(t *testing.T) {
-	var got map[string]any
-	if err := json.Unmarshal([]byte(get(t, newConsole(t), "GET /assets/{file}", "config.json", nil).Body), &got); err != nil {
+// documentSettings are the settings as the page's script finds them in the document.
+func documentSettings(t *testing.T, page string) map[string]any {
+	t.Helper()
+	match := regexp.MustCompile(`<script type="application/json" id="settings">([^<]*)</script>`).FindStringSubmatch(page)
+	if match == nil {
+		t.Fatal("the document holds no settings")
+	}
+	var settings map[string]any
+	if err := json.Unmarshal([]byte(match[1]), &settings); err != nil {
 		t.Fatal(err)
 	}
+	return settings
+}
+
+func TestPageSettings(t *testing.T) {
+	got := documentSettings(t, get(t, newConsole(t), "GET /", "", nil).Body)
 	want := map[string]any{
 		"company": "Acme", "issuer": "https://issuer.example/pool", "client_id": "client",
-		"sign_in_scopes": "openid email", "use_token": "id", "logout_url": "",
-		"claims":       map[string]any{"organization": "custom:organization", "roles": "cognito:groups", "email": "email"},
-		"token_scopes": []any{"reports:read"},
+		"sign_in_scopes": "openid email", "use_token": "id", "logout_url": "", "email_claim": "email",
+		"token_scopes": []any{
+			map[string]any{"name": "reports:read", "description": "See reports, and who made them"},
+			map[string]any{"name": "reports:write", "description": ""},
+		},
 	}
-	gotJSON, _ := json.Marshal(got)
-	wantJSON, _ := json.Marshal(want)
-	if !bytes.Equal(gotJSON, wantJSON) {
-		t.Errorf("got %s\nwant %s", gotJSON, wantJSON)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// Whatever a deployment is called, its name is a name in the document: no markup, no end
+// of the settings, no place for something else.
+func TestSettingsAreNoMarkup(t *testing.T) {
+	const company = `</title></script><!--<script>alert(1)</script> "{{settings}}" & Söhne`
+	s := settings()
+	s.Company, s.SupportURL = company, `https://help.example/?q="><script>`
+	c, err := console.New(console.Config{Settings: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := get(t, c, "GET /", "", nil).Body
+	if got := documentSettings(t, page)["company"]; got != company {
+		t.Errorf("the settings name %q", got)
+	}
+	title := regexp.MustCompile(`<title>([^<]*)</title>`).FindStringSubmatch(page)
+	if title == nil || html.UnescapeString(title[1]) != "API keys – "+company {
+		t.Errorf("the title is %q", title)
+	}
+	if scripts := strings.Count(page, "<script"); scripts != 3 {
+		t.Errorf("%d scripts, want the settings and two", scripts)
+	}
+	if left := regexp.MustCompile(`\{\{(company|help|icon|style|script|boot)\}\}`).FindString(page); left != "" {
+		t.Errorf("the document holds %s", left)
+	}
+}
+
+func TestHelpLink(t *testing.T) {
+	for address, want := range map[string]string{
+		"":                               "",
+		"https://help.example/keys?a&b":  `<a href="https://help.example/keys?a&amp;b">Help</a>`,
+		"mailto:help@example.com":        `<a href="mailto:help@example.com">Help</a>`,
+		"http://127.0.0.1:8080/_local/x": `<a href="http://127.0.0.1:8080/_local/x">Help</a>`,
+	} {
+		s := settings()
+		s.SupportURL = address
+		c, err := console.New(console.Config{Settings: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := get(t, c, "GET /", "", nil).Body
+		if got := regexp.MustCompile(`<a[^>]*>Help</a>`).FindString(page); got != want {
+			t.Errorf("%q: %s, want %s", address, got, want)
+		}
 	}
 }
 
@@ -178,6 +285,9 @@ func TestSettingsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*config.Console){
 		"token":           func(c *config.Console) { c.UseToken = "refresh" },
 		"issuer":          func(c *config.Console) { c.Issuer = "http://issuer.example" },
+		"help":            func(c *config.Console) { c.SupportURL = "javascript:alert(1)" },
+		"help in clear":   func(c *config.Console) { c.SupportURL = "http://help.example" },
+		"not on offer":    func(c *config.Console) { c.ScopeDescriptions = []string{"reports:delete Delete reports"} },
 		"logout":          func(c *config.Console) { c.LogoutURL = "javascript:alert(1)" },
 		"plain http":      func(c *config.Console) { c.ConnectOrigins = []string{"http://issuer.example"} },
 		"wildcard":        func(c *config.Console) { c.ConnectOrigins = []string{"https://*.example"} },

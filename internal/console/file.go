@@ -7,7 +7,6 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path"
 	"strconv"
@@ -21,12 +20,15 @@ const (
 	// noStore keeps the page out of every cache and, with it, out of the browser's
 	// memory of pages left: going back starts it anew, without what it showed.
 	noStore = "no-store"
-	// revalidate lets a browser keep a file but ask each time whether it still holds, so
-	// that the modules of one page never come from two deployments.
+	// revalidate lets a browser keep a file but ask each time whether it still holds.
 	revalidate = "no-cache"
+	// immutable lets everybody keep a file for a year: another content has another name.
+	immutable = "public, max-age=31536000, immutable"
 )
 
-//go:embed index.html assets
+// The sources of the bundle stay out of the binary.
+//
+//go:embed index.html bundle/* assets/icon.svg assets/oidc-client-ts.license.txt
 var static embed.FS
 
 // contentTypes are the types of the files that are served, by suffix. It is a closed set:
@@ -39,13 +41,16 @@ var contentTypes = map[string]string{
 	".txt":  "text/plain; charset=utf-8",
 }
 
+// licencesFile holds the licences of what is in the script; the script names it.
+const licencesFile = "oidc-client-ts.license.txt"
+
 // file is one answer's content.
 type file struct {
 	plain       []byte
 	compressed  func() []byte // gzip of plain, made when first asked for
 	contentType string
 	cache       string // Cache-Control
-	hash        string // of plain, for the ETag
+	hash        string // of plain, for the ETag and for names
 }
 
 func newFile(content []byte, contentType, cache string) file {
@@ -59,30 +64,44 @@ func newFile(content []byte, contentType, cache string) file {
 	}
 }
 
-// embedded returns the page and the files that it loads, by name.
-func embedded() (file, map[string]file, error) {
-	html, err := static.ReadFile("index.html")
-	if err != nil {
-		return file{}, nil, fmt.Errorf("reading the page: %w", err)
-	}
-	entries, err := fs.ReadDir(static, "assets")
-	if err != nil {
-		return file{}, nil, fmt.Errorf("listing the assets: %w", err)
-	}
-	assets := make(map[string]file, len(entries)+1)
-	for _, entry := range entries {
-		name := entry.Name()
-		contentType, ok := contentTypes[path.Ext(name)]
-		if !ok {
-			return file{}, nil, fmt.Errorf("asset %s: its suffix has no content type", name)
-		}
-		content, err := static.ReadFile(path.Join("assets", name))
+// embedded is what the binary carries.
+type embedded struct {
+	document string // with places for what only a deployment knows
+	boot     string // the script that stands in the document itself
+
+	// The names under which the document loads its files: with their hashes in them, so
+	// that script, style and document are always of one deployment.
+	script, style, icon string
+	assets              map[string]file // all that is served under /assets/, by name
+}
+
+func readEmbedded() (embedded, error) {
+	e := embedded{assets: map[string]file{}}
+	texts := map[string]*string{"index.html": &e.document, "bundle/boot.js": &e.boot}
+	for name, text := range texts {
+		content, err := static.ReadFile(name)
 		if err != nil {
-			return file{}, nil, fmt.Errorf("reading asset %s: %w", name, err)
+			return embedded{}, fmt.Errorf("reading %s: %w", name, err)
 		}
-		assets[name] = newFile(content, contentType, revalidate)
+		*text = string(content)
 	}
-	return newFile(html, contentTypes[".html"], noStore), assets, nil
+	hashed := map[string]*string{"bundle/page.js": &e.script, "bundle/page.css": &e.style, "assets/icon.svg": &e.icon}
+	for name, served := range hashed {
+		content, err := static.ReadFile(name)
+		if err != nil {
+			return embedded{}, fmt.Errorf("reading %s: %w", name, err)
+		}
+		suffix := path.Ext(name)
+		f := newFile(content, contentTypes[suffix], immutable)
+		*served = strings.TrimSuffix(path.Base(name), suffix) + "-" + f.hash + suffix
+		e.assets[*served] = f
+	}
+	licences, err := static.ReadFile("assets/" + licencesFile)
+	if err != nil {
+		return embedded{}, fmt.Errorf("reading the licences: %w", err)
+	}
+	e.assets[licencesFile] = newFile(licences, contentTypes[".txt"], revalidate)
+	return e, nil
 }
 
 // answer makes the response for a request with these headers.

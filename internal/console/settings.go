@@ -3,56 +3,93 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
+	"slices"
+	"strings"
 
 	"latchkey/internal/config"
 )
 
-// settings is /assets/config.json: what the page has to know of its deployment. All of it
-// is public.
+// settings is what the page's script has to know of its deployment. All of it is public.
 type settings struct {
-	Company      string   `json:"company"`
-	Issuer       string   `json:"issuer"`
-	ClientID     string   `json:"client_id"`
-	SignInScopes string   `json:"sign_in_scopes"`
-	UseToken     string   `json:"use_token"`  // "id" or "access": which of the person's tokens the API takes
-	LogoutURL    string   `json:"logout_url"` // empty: as the issuer's discovery document says
-	Claims       claims   `json:"claims"`
-	TokenScopes  []string `json:"token_scopes"` // what a new API key may carry
+	Company      string  `json:"company"`
+	Issuer       string  `json:"issuer"`
+	ClientID     string  `json:"client_id"`
+	SignInScopes string  `json:"sign_in_scopes"`
+	UseToken     string  `json:"use_token"`    // "id" or "access": which of the person's tokens the API takes
+	LogoutURL    string  `json:"logout_url"`   // empty: as the issuer's discovery document says
+	EmailClaim   string  `json:"email_claim"`  // to say who is signed in where the API doesn't
+	TokenScopes  []scope `json:"token_scopes"` // what a new API key may carry
 }
 
-// claims are names of claims, for the page to show who is signed in.
-type claims struct {
-	Organization string `json:"organization"`
-	Roles        string `json:"roles"`
-	Email        string `json:"email"`
+type scope struct {
+	Name        string `json:"name"`
+	Description string `json:"description"` // may be empty
 }
 
-func pageSettings(c config.Console) ([]byte, error) {
+// newDocument writes what this deployment is into the page: the names of its files, the
+// company, the way to help, and the settings for the script.
+func newDocument(e embedded, c config.Console) ([]byte, error) {
 	if c.UseToken != "id" && c.UseToken != "access" {
 		return nil, fmt.Errorf(`OIDC_TOKEN is %q: want "id" or "access"`, c.UseToken)
 	}
-	for name, address := range map[string]string{"OIDC_ISSUER": c.Issuer, "OIDC_LOGOUT_URL": c.LogoutURL} {
+	addresses := map[string]string{"OIDC_ISSUER": c.Issuer, "OIDC_LOGOUT_URL": c.LogoutURL}
+	if !strings.HasPrefix(c.SupportURL, "mailto:") {
+		addresses["SUPPORT_URL"] = c.SupportURL
+	}
+	for name, address := range addresses {
 		if err := checkAddress(address); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	scopes := c.Scopes
-	if scopes == nil {
-		scopes = []string{} // [], not null, for the page
+	settings, err := pageSettings(c)
+	if err != nil {
+		return nil, err
 	}
-	body, err := json.Marshal(settings{
+	help := ""
+	if c.SupportURL != "" {
+		help = `<a href="` + html.EscapeString(c.SupportURL) + `">Help</a>`
+	}
+	company := html.EscapeString(c.Company)
+	// One pass: what is put in is not looked at again.
+	return []byte(strings.NewReplacer(
+		"{{company}}", company,
+		"{{help}}", help,
+		"{{icon}}", "/assets/"+e.icon,
+		"{{style}}", "/assets/"+e.style,
+		"{{script}}", "/assets/"+e.script,
+		"{{boot}}", e.boot,
+		"{{settings}}", string(settings),
+	).Replace(e.document)), nil
+}
+
+// pageSettings returns JSON that can stand in the document: no character of it is markup.
+func pageSettings(c config.Console) ([]byte, error) {
+	descriptions := map[string]string{}
+	for _, line := range c.ScopeDescriptions {
+		name, description, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !slices.Contains(c.Scopes, name) {
+			return nil, fmt.Errorf("SCOPE_DESCRIPTIONS: %q describes no scope of SCOPES", line)
+		}
+		descriptions[name] = strings.TrimSpace(description)
+	}
+	scopes := make([]scope, 0, len(c.Scopes)) // [], not null, for the page
+	for _, name := range c.Scopes {
+		scopes = append(scopes, scope{name, descriptions[name]})
+	}
+	body, err := json.Marshal(settings{ // which escapes <, > and &
 		Company:      c.Company,
 		Issuer:       c.Issuer,
 		ClientID:     c.ClientID,
 		SignInScopes: c.SignInScopes,
 		UseToken:     c.UseToken,
 		LogoutURL:    c.LogoutURL,
-		Claims:       claims{Organization: c.OrganizationClaim, Roles: c.RolesClaim, Email: c.EmailClaim},
+		EmailClaim:   c.EmailClaim,
 		TokenScopes:  scopes,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("encoding: %w", err)
+		return nil, fmt.Errorf("encoding the settings: %w", err)
 	}
 	return body, nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/token"
 )
 
@@ -27,8 +27,7 @@ const sdkTries = 4
 // revoke revokes a token as an admin does.
 func (tb table) revoke(t *testing.T, k token.Token) (bool, error) {
 	t.Helper()
-	revoked, audit := tb.revocation(t, k)
-	return tb.Revoke(t.Context(), revoked, audit)
+	return tb.Revoke(t.Context(), tb.revocation(t, k))
 }
 
 func TestLostRacesAreRunAgain(t *testing.T) {
@@ -56,11 +55,11 @@ func TestRacesThatAreAlwaysLostEndAsBusy(t *testing.T) {
 		t.Errorf("revoking: %v, %v", changed, err)
 	}
 	proxy.Heal()
-	if got, err := tb.Token(t.Context(), n.ID); err != nil || !got.RevokedAt.IsZero() {
+	if got, err := tb.Token(t.Context(), n.Token.ID); err != nil || !got.RevokedAt.IsZero() {
 		t.Errorf("what was refused had an effect: %+v, %v", got, err)
 	}
-	if n := tb.count(t, "TOKEN#"); n != 1 {
-		t.Errorf("%d tokens, want 1", n)
+	if n := tb.count(t, "SECRET#"); n != 1 {
+		t.Errorf("%d credentials, want 1", n)
 	}
 }
 
@@ -71,12 +70,12 @@ func TestABusyOwnerDoesNotStandInTheWayOfRevoking(t *testing.T) {
 	tb, proxy := contested(t)
 	n := tb.issue(t, tb.newToken(t, 30))
 
-	onOwner := func(body string) bool { return strings.Contains(body, "OWNER#") }
+	onOwner := func(body string) bool { return strings.Contains(body, "QUOTA#") }
 	proxy.FailWhen(transaction, onOwner, 0, faulty.Always, faulty.Conflict)
 	if changed, err := tb.revoke(t, n.Token); !changed || err != nil {
 		t.Fatalf("revoking: %v, %v", changed, err)
 	}
-	if got, err := tb.Token(t.Context(), n.ID); err != nil || got.Status(tb.now) != token.StatusRevoked {
+	if got, err := tb.Token(t.Context(), n.Token.ID); err != nil || got.Status(tb.now) != token.StatusRevoked {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if n := tb.count(t, "AUDIT#"); n != 2 {
@@ -91,7 +90,7 @@ func TestAThrottledTableIsNotAskedForEver(t *testing.T) {
 	before := proxy.Count("GetItem")
 	proxy.Fail("GetItem", 0, faulty.Always,
 		faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down"))
-	if _, err := tb.Token(t.Context(), n.ID); err == nil {
+	if _, err := tb.Token(t.Context(), n.Token.ID); err == nil {
 		t.Error("no error")
 	}
 	if tries := proxy.Count("GetItem") - before; tries != sdkTries {

@@ -42,7 +42,10 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 
 func createInput(name string) *dynamodb.CreateTableInput {
 	schema := Schema()
-	input := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
+	input := &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+	}
 	defined := map[string]bool{}
 	// keys also defines the attributes, each once, as CreateTable wants it.
 	keys := func(partition, sort Attribute) []types.KeySchemaElement {
@@ -63,8 +66,15 @@ func createInput(name string) *dynamodb.CreateTableInput {
 		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 			IndexName:  aws.String(index.Name),
 			KeySchema:  keys(index.PartitionKey, index.SortKey),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: index.Project},
+			Projection: projection(index),
 		})
 	}
 	return input
+}
+
+func projection(i Index) *types.Projection {
+	if i.Project == nil {
+		return &types.Projection{ProjectionType: types.ProjectionTypeAll}
+	}
+	return &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: i.Project}
 }

@@ -1,17 +1,69 @@
 package dynamo_test
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"latchkey/internal/dynamo"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
-// due reads the whole work queue as of a date.
-func (tb table) due(t *testing.T, today token.Date) []token.DueNotice {
+var notifyOn = notice.Schedule{15, 7, 0}
+
+// tokenOf is a token of a person's that expires in 16 days, its first notice tomorrow.
+func (tb table) tokenOf(t *testing.T, subject string) token.Token {
 	t.Helper()
-	var all []token.DueNotice
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Store: tb.Store, Prefix: "lk", NotifyOn: notifyOn.First, MaxActive: 50, MaxDaily: 200, RetentionDays: 90,
+		Now: func() time.Time { return tb.now }, Random: rand.Reader,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := 16
+	issued, err := issuer.Issue(t.Context(), manager(subject), token.IssueRequest{Name: "Nightly export", ExpiresInDays: &days})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued.Token
+}
+
+func manager(subject string) token.Principal {
+	return token.Principal{
+		Organization: "acme", Subject: subject, Email: subject + "@acme.example", EmailVerified: true, Role: token.RoleManager,
+	}
+}
+
+// revokedBy has a person revoke a token, an admin if it is another's.
+func (tb table) revokedBy(t *testing.T, subject string, k token.Token) {
+	t.Helper()
+	m, err := token.NewManager(token.ManagerConfig{
+		Store: tb.Store, Fold: strings.ToLower, Now: func() time.Time { return tb.now }, Random: rand.Reader,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := manager(subject)
+	p.Role = token.RoleAdmin
+	if _, err := m.Revoke(t.Context(), p, string(k.ID), "it leaked"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// due reads all shards.
+func (tb table) due(t *testing.T, today token.Date) []notice.Due {
+	t.Helper()
+	var all []notice.Due
 	for shard := range dynamo.Shards {
 		due, err := tb.Due(t.Context(), shard, today, 100)
 		if err != nil {
@@ -22,182 +74,272 @@ func (tb table) due(t *testing.T, today token.Date) []token.DueNotice {
 	return all
 }
 
-func (tb table) claim(t *testing.T, d token.DueNotice, run string, at time.Time) (token.Claimed, bool) {
+// entry is the one entry that is due, when the index has followed.
+func (tb table) entry(t *testing.T, today token.Date) notice.Due {
 	t.Helper()
-	claimed, ok, err := tb.Claim(t.Context(), d, token.Claim{Run: run, Until: at.Add(time.Minute)}, at)
+	var due []notice.Due
+	for range 100 {
+		if due = tb.due(t, today); len(due) == 1 {
+			return due[0]
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("due are %+v, want one", due)
+	return notice.Due{}
+}
+
+// nothing waits until nothing is due.
+func (tb table) nothing(t *testing.T, today token.Date) {
+	t.Helper()
+	for range 100 {
+		if len(tb.due(t, today)) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("still due: %+v", tb.due(t, today))
+}
+
+func (tb table) lease(t *testing.T, d notice.Due, run string, at time.Time) (notice.Leased, bool) {
+	t.Helper()
+	l, ok, err := tb.Lease(t.Context(), d, notice.Lease{Run: run, Until: at.Add(time.Minute), Mail: token.ID("mail of " + run)}, at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return claimed, ok
+	return l, ok
 }
+
+func (tb table) tomorrow() token.Date { return token.DateOf(tb.now) + 1 }
 
 func TestQueueHoldsWhatIsDue(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	today := token.DateOf(tb.now)
-	n := tb.issue(t, tb.newToken(t, 30)) // first notice tomorrow
-	without := tb.newToken(t, 30)
-	without.NoticeOn = 0
-	tb.issue(t, without)
-
-	if got := tb.due(t, today); len(got) != 0 {
-		t.Errorf("due today: %+v", got)
-	}
-	want := token.DueNotice{ID: n.ID, Organization: "acme", Owner: "bob", On: today + 1}
-	eventually(t, "the token in the queue", func() bool { return len(tb.due(t, today+1)) == 1 })
-	if got := tb.due(t, today+20); len(got) != 1 || got[0] != want {
+	k := tb.tokenOf(t, "bob")
+	want := notice.Due{Ref: notice.Ref{ID: k.ID}, Organization: "acme", Recipient: "bob", On: tb.tomorrow()}
+	if got := tb.entry(t, tb.tomorrow()+20); got != want {
 		t.Errorf("due after days without a run: %+v, want %+v", got, want)
 	}
-	revoked, audit := tb.revocation(t, n.Token)
-	if _, err := tb.Revoke(t.Context(), revoked, audit); err != nil {
-		t.Fatal(err)
+	if got := tb.due(t, tb.tomorrow()-1); len(got) != 0 {
+		t.Errorf("due today: %+v", got)
 	}
-	eventually(t, "the revoked token out of the queue", func() bool { return len(tb.due(t, today+20)) == 0 })
-	if _, ok := tb.claim(t, want, "run", tb.now); ok {
-		t.Error("a revoked token was claimed")
+	tb.revokedBy(t, "bob", k)
+	tb.nothing(t, tb.tomorrow()+20)
+	if _, ok := tb.lease(t, want, "run", tb.now); ok {
+		t.Error("a revoked token was leased")
 	}
 }
 
-func TestOneRunClaimsUntilItLapses(t *testing.T) {
+func TestOneRunLeasesUntilItLapses(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	d := token.DueNotice{ID: n.ID, Organization: "acme", Owner: "bob", On: n.NoticeOn}
-
-	if got, ok := tb.claim(t, d, "first", tb.now); !ok || got.Name != n.Name {
-		t.Fatalf("claimed %+v, %v", got, ok)
+	k := tb.tokenOf(t, "bob")
+	d := tb.entry(t, tb.tomorrow())
+	if got, ok := tb.lease(t, d, "first", tb.now); !ok || got.Before != "" || got.Due != d {
+		t.Fatalf("leased %+v, %v", got, ok)
 	}
-	if _, ok := tb.claim(t, d, "first", tb.now); !ok {
-		t.Error("a run that lost the answer to its claim could not claim again")
+	if got, ok := tb.lease(t, d, "first", tb.now); !ok || got.Before != "" {
+		t.Errorf("a run that lost the answer to its lease leased again: %+v, %v", got, ok)
 	}
-	if _, ok := tb.claim(t, d, "second", tb.now.Add(time.Second)); ok {
-		t.Error("two runs have the same claim")
+	if _, ok := tb.lease(t, d, "second", tb.now.Add(time.Second)); ok {
+		t.Error("two runs have the same lease")
 	}
-	if err := tb.Release(t.Context(), n.ID, "second", token.Failure{}); err != nil {
-		t.Fatal(err)
+	release := func(run string, f notice.Failure) {
+		t.Helper()
+		if err := tb.Release(t.Context(), d.Ref, run, f); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, ok := tb.claim(t, d, "second", tb.now.Add(time.Second)); ok {
-		t.Error("another run's release freed the claim")
+	release("second", notice.Failure{})
+	if _, ok := tb.lease(t, d, "second", tb.now.Add(time.Second)); ok {
+		t.Error("another run's release freed the lease")
 	}
-	if _, ok := tb.claim(t, d, "second", tb.now.Add(2*time.Minute)); !ok {
-		t.Error("a lapsed claim was not taken over")
+	if got, ok := tb.lease(t, d, "second", tb.now.Add(2*time.Minute)); !ok || got.Before != "mail of first" {
+		t.Errorf("a lapsed lease was taken over: %+v, %v", got, ok)
 	}
-	if err := tb.Mark(t.Context(), "first", nil, []token.Mark{{ID: n.ID}}); err == nil {
-		t.Error("the run that lost its claim could still mark")
+	var lost *notice.LostError
+	err := tb.Mark(t.Context(), notice.Change{Run: "first", Marks: []notice.Mark{{Ref: d.Ref}}})
+	if !errors.Is(err, notice.ErrLeaseLost) || !errors.As(err, &lost) || !slices.Equal(lost.Entries, []notice.Ref{d.Ref}) {
+		t.Errorf("the run that lost its lease marks: %v", err)
 	}
 	failing := tb.now.Add(time.Minute)
-	if err := tb.Release(t.Context(), n.ID, "second", token.Failure{Since: failing}); err != nil {
-		t.Fatal(err)
-	}
-	if got, ok := tb.claim(t, d, "third", tb.now); !ok || !got.FailingSince.Equal(failing) {
+	release("second", notice.Failure{Since: failing})
+	if got, ok := tb.lease(t, d, "third", tb.now); !ok || !got.FailingSince.Equal(failing) || got.Before != "" {
 		t.Errorf("after a release: %+v, %v", got, ok)
 	}
 	retryAt := tb.now.Add(time.Hour)
-	if err := tb.Release(t.Context(), n.ID, "third", token.Failure{Since: failing, RetryAt: retryAt}); err != nil {
-		t.Fatal(err)
+	release("third", notice.Failure{Since: failing, RetryAt: retryAt})
+	if _, ok := tb.lease(t, d, "fourth", retryAt.Add(-time.Second)); ok {
+		t.Error("leased before it was time to try again")
 	}
-	if _, ok := tb.claim(t, d, "fourth", retryAt.Add(-time.Second)); ok {
-		t.Error("claimed before it was time to try again")
-	}
-	if got, ok := tb.claim(t, d, "fourth", retryAt.Add(time.Second)); !ok || !got.FailingSince.Equal(failing) {
+	if got, ok := tb.lease(t, d, "fourth", retryAt.Add(time.Second)); !ok || !got.FailingSince.Equal(failing) || got.Before != "mail of third" {
 		t.Errorf("when it was time to try again: %+v, %v", got, ok)
 	}
 	other := d
 	other.On++
-	if _, ok := tb.claim(t, other, "fourth", tb.now.Add(time.Hour)); ok {
-		t.Error("claimed for a notice date that is not the token's")
+	if _, ok := tb.lease(t, other, "fourth", tb.now.Add(time.Hour)); ok {
+		t.Error("leased for a date that is not the token's")
 	}
+	gone := d
+	gone.ID = newID(t, tb.now)
+	if _, ok := tb.lease(t, gone, "run", tb.now); ok || tb.exists(t, gone.Ref) {
+		t.Error("an entry was made of a token that is not there")
+	}
+	tb.revokedBy(t, "bob", k)
+	if err := tb.Mark(t.Context(), notice.Change{Run: "fourth", Marks: []notice.Mark{{Ref: d.Ref, Next: 1, HasNext: true}}}); !errors.Is(err, notice.ErrLeaseLost) {
+		t.Errorf("a mark after a revocation: %v", err)
+	}
+	tb.nothing(t, tb.tomorrow()+400)
 }
 
-func TestMarkMovesOnAndRecords(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	today := token.DateOf(tb.now)
-	n := tb.issue(t, tb.newToken(t, 30))
-	d := token.DueNotice{ID: n.ID, Organization: "acme", Owner: "bob", On: n.NoticeOn}
-	tb.claim(t, d, "run", tb.now)
-	mail := &token.SentMail{MessageID: "m-1", At: tb.now, Recipients: []token.Owner{bob}, Tokens: []token.ID{n.ID}}
-	err := tb.Mark(t.Context(), "run", mail, []token.Mark{{
-		ID:      n.ID,
-		Notices: []token.Notice{{DaysBefore: 7, SentAt: tb.now, MessageID: "m-1"}, {DaysBefore: 15, SentAt: tb.now}},
-		Next:    today + 9, HasNext: true,
-		Audit: &token.Audit{ID: newID(t, tb.now), Organization: "acme", At: tb.now, Action: token.ActionExpiring, Actor: token.Service, TokenID: n.ID},
+func (tb table) exists(t *testing.T, r notice.Ref) bool {
+	t.Helper()
+	out, err := tb.client.GetItem(context.WithoutCancel(t.Context()), &dynamodb.GetItemInput{TableName: &tb.name, Key: map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: r.String()}, "sk": &types.AttributeValueMemberS{Value: "QUEUE"},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := tb.Token(t.Context(), n.ID)
-	if err != nil || len(got.Notices) != 2 || got.Notices[0].DaysBefore != 15 || got.Notices[1].MessageID != "m-1" {
-		t.Errorf("notices %+v, %v", got.Notices, err)
+	return out.Item != nil
+}
+
+func TestMarkRecordsAndMovesOn(t *testing.T) {
+	t.Parallel()
+	tb := newTable(t)
+	k := tb.tokenOf(t, "bob")
+	d := tb.entry(t, tb.tomorrow())
+	tb.lease(t, d, "run", tb.now)
+	end := k.EndDate()
+	outcomes := []notice.Outcome{
+		{Kind: notice.Expires(15), Date: end, At: tb.now, State: notice.Covered},
+		{Kind: notice.Expires(7), Date: end, At: tb.now, State: notice.Sent, MessageID: "m-1"},
 	}
-	eventually(t, "the next notice", func() bool {
-		due := tb.due(t, today+9)
-		return len(tb.due(t, today+8)) == 0 && len(due) == 1 && due[0].On == today+9
-	})
-	if kept, err := tb.Mail(t.Context(), "m-1"); err != nil || len(kept.Tokens) != 1 || kept.Tokens[0] != n.ID ||
-		len(kept.Recipients) != 1 || kept.Recipients[0].Email != bob.Email {
+	mail := &notice.SentMail{
+		ID: newID(t, tb.now), MessageID: "m-1", At: tb.now, Organization: "acme", Recipient: "bob", Address: "bob@acme.example",
+		Entries: []notice.Ref{d.Ref},
+	}
+	change := notice.Change{Run: "run", Mail: mail, Marks: []notice.Mark{{
+		Ref: d.Ref, Outcomes: outcomes, Next: end, HasNext: true,
+		Audits: []token.Audit{{ID: newID(t, tb.now), Organization: "acme", At: tb.now, Action: token.ActionExpiring, Actor: token.Service, TokenID: k.ID}},
+	}}}
+	for range 2 { // as after a lost answer
+		if err := tb.Mark(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := tb.Outcomes(t.Context(), k.ID); err != nil || !slices.Equal(got, outcomes) {
+		t.Errorf("outcomes %+v, %v; want %+v", got, err, outcomes)
+	}
+	if kept, err := tb.Mail(t.Context(), "m-1"); err != nil || fmt.Sprint(kept) != fmt.Sprint(*mail) {
 		t.Errorf("kept mail %+v, %v", kept, err)
 	}
-	if n := tb.count(t, "AUDIT#acme"); n != 2 {
-		t.Errorf("%d audit entries, want 2", n)
+	if _, found, err := tb.SentMail(t.Context(), mail.ID); err != nil || found {
+		t.Errorf("a mail that is wholly recorded waits for others to complete it: %v, %v", found, err)
+	}
+	tb.nothing(t, end-1)
+	if got := tb.entry(t, end); got.On != end || !got.HeldUntil.IsZero() {
+		t.Errorf("the next one: %+v", got)
 	}
 
-	// It bounced: the notice is due again, once.
-	if ok, err := tb.Requeue(t.Context(), n.ID, "m-1", 7, today); err != nil || !ok {
-		t.Fatalf("requeueing: %v, %v", ok, err)
+	// It bounces: due again, once, and not before its time.
+	sent, retryAt := outcomes[1], tb.now.Add(time.Hour)
+	sent.Bounces = notice.Bounces{Count: 1, Since: tb.now}
+	for what, change := range map[string]func(*notice.Outcome){
+		"another e-mail":      func(o *notice.Outcome) { o.MessageID = "m-2" },
+		"another kind":        func(o *notice.Outcome) { o.Kind = notice.Expires(0) },
+		"the date of another": func(o *notice.Outcome) { o.Date++ },
+	} {
+		o := sent
+		change(&o)
+		if ok, err := tb.Bounce(t.Context(), d.Ref, o, tb.tomorrow(), retryAt); err != nil || ok {
+			t.Errorf("%s bounced: %v, %v", what, ok, err)
+		}
 	}
-	eventually(t, "the bounced notice", func() bool { return len(tb.due(t, today)) == 1 })
-	if ok, err := tb.Requeue(t.Context(), n.ID, "m-2", 7, today); err != nil || ok {
-		t.Errorf("requeued for another e-mail: %v, %v", ok, err)
+	for _, want := range []bool{true, false} {
+		if ok, err := tb.Bounce(t.Context(), d.Ref, sent, tb.tomorrow(), retryAt); err != nil || ok != want {
+			t.Errorf("bounced: %v, %v; want %v", ok, err, want)
+		}
+	}
+	again := tb.entry(t, tb.tomorrow())
+	if !again.HeldUntil.Equal(retryAt) {
+		t.Errorf("after a bounce %+v", again)
+	}
+	if _, ok := tb.lease(t, again, "early", tb.now); ok {
+		t.Error("leased before it was time to try again")
+	}
+	got, ok := tb.lease(t, again, "later", retryAt.Add(time.Second))
+	if o := got.Outcome(notice.Expires(7), end); !ok || o.State != notice.Bounced || o.Bounces != sent.Bounces || got.Before != "" {
+		t.Errorf("leased %+v, %v", got, ok)
+	}
+	if err := tb.Release(t.Context(), d.Ref, "later", notice.Failure{}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := tb.Bounce(t.Context(), d.Ref, sent, tb.tomorrow(), retryAt); err != nil || ok {
+		t.Errorf("the same event, late, bounced: %v, %v", ok, err)
+	}
+	if _, ok := tb.lease(t, again, "later", retryAt.Add(time.Second)); !ok {
+		t.Error("not leased after a release")
+	}
+	change.Run, change.Mail = "later", nil
+	if err := tb.Mark(t.Context(), change); err == nil { // its audit entry is there
+		t.Error("an audit entry was written over")
+	}
+	change.Marks[0].Audits = nil
+	if err := tb.Mark(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	last := tb.entry(t, end)
+	tb.lease(t, last, "last", retryAt.Add(2*time.Second))
+	if ok, err := tb.Bounce(t.Context(), d.Ref, sent, tb.tomorrow(), retryAt); err != nil || ok {
+		t.Errorf("an entry that is leased bounced: %v, %v", ok, err)
 	}
 
 	// The last notice takes the token out of the queue.
-	tb.claim(t, token.DueNotice{ID: n.ID, On: today}, "last", tb.now)
-	if err := tb.Mark(t.Context(), "last", nil, []token.Mark{{ID: n.ID}}); err != nil {
+	if err := tb.Mark(t.Context(), notice.Change{Run: "last", Marks: []notice.Mark{{Ref: d.Ref}}}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "an empty queue", func() bool { return len(tb.due(t, today+400)) == 0 })
+	tb.nothing(t, tb.tomorrow()+400)
 }
 
-// What has its parts recorded by themselves records the e-mail by itself, too.
-func TestSeveralMailsOfOneRunAreKept(t *testing.T) {
+// A revoked token is not due again, whatever comes back.
+func TestABounceAfterARevocation(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	for _, id := range []string{"m-1", "m-2", "m-2"} { // once more, as after a lost answer
-		mail := &token.SentMail{MessageID: id, At: tb.now, Recipients: []token.Owner{bob}}
-		if err := tb.Mark(t.Context(), "run", mail, nil); err != nil {
-			t.Errorf("%s: %v", id, err)
-		}
+	k := tb.tokenOf(t, "bob")
+	d := tb.entry(t, tb.tomorrow())
+	tb.lease(t, d, "run", tb.now)
+	o := notice.Outcome{Kind: notice.Expires(15), Date: k.EndDate(), At: tb.now, State: notice.Sent, MessageID: "m-1"}
+	if err := tb.Mark(t.Context(), notice.Change{Run: "run", Marks: []notice.Mark{{Ref: d.Ref, Outcomes: []notice.Outcome{o}}}}); err != nil {
+		t.Fatal(err)
 	}
-	for _, id := range []string{"m-1", "m-2"} {
-		if _, err := tb.Mail(t.Context(), id); err != nil {
-			t.Errorf("%s: %v", id, err)
-		}
+	tb.revokedBy(t, "bob", k)
+	if ok, err := tb.Bounce(t.Context(), d.Ref, o, tb.tomorrow(), tb.now); err != nil || ok {
+		t.Errorf("bounced: %v, %v", ok, err)
 	}
 }
 
-func TestMarkKeepsARevokedTokenOutOfTheQueue(t *testing.T) {
+// An e-mail about more than one change records is found by its own id, so that another run
+// can complete it.
+func TestAPartlyRecordedMailIsFound(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	today := token.DateOf(tb.now)
-	n := tb.issue(t, tb.newToken(t, 30))
-	tb.claim(t, token.DueNotice{ID: n.ID, On: n.NoticeOn}, "run", tb.now)
-	revoked, audit := tb.revocation(t, n.Token)
-	if _, err := tb.Revoke(t.Context(), revoked, audit); err != nil {
+	tb.tokenOf(t, "bob")
+	d := tb.entry(t, tb.tomorrow())
+	tb.lease(t, d, "run", tb.now)
+	mail := &notice.SentMail{
+		ID: newID(t, tb.now), MessageID: "m-1", At: tb.now, Organization: "acme", Recipient: "bob", Address: "bob@acme.example",
+		Entries: []notice.Ref{d.Ref, {ID: newID(t, tb.now)}},
+	}
+	if err := tb.Mark(t.Context(), notice.Change{Run: "run", Mail: mail, Marks: []notice.Mark{{Ref: d.Ref}}}); err != nil {
 		t.Fatal(err)
 	}
-	// The e-mail was under way: that it was sent is recorded all the same.
-	err := tb.Mark(t.Context(), "run", nil, []token.Mark{{
-		ID: n.ID, Notices: []token.Notice{{DaysBefore: 15, SentAt: tb.now, MessageID: "m"}}, Next: today + 9, HasNext: true,
-	}})
-	if err != nil {
-		t.Fatal(err)
+	if got, found, err := tb.SentMail(t.Context(), mail.ID); err != nil || !found || fmt.Sprint(got) != fmt.Sprint(*mail) {
+		t.Errorf("found %+v, %v, %v", got, found, err)
 	}
-	time.Sleep(200 * time.Millisecond) // the index would have followed by now
-	if due := tb.due(t, today+400); len(due) != 0 {
-		t.Errorf("a revoked token is due: %+v", due)
-	}
-	if got, err := tb.Token(t.Context(), n.ID); err != nil || len(got.Notices) != 1 {
-		t.Errorf("notices %+v, %v", got.Notices, err)
+	// By itself, as when all leases are lost, and again.
+	mail.MessageID = "m-2"
+	for range 2 {
+		if err := tb.Mark(t.Context(), notice.Change{Run: "other", Mail: mail}); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package dynamo keeps tokens, owners and the audit trail in one DynamoDB table.
+// Package dynamo keeps credentials, records, people, notices and the audit trail in one
+// DynamoDB table.
 //
 // Trust: who can write to the table can make any token valid; who can read it learns
 // names, owners' addresses and SHA-256 hashes of secrets, from which no secret can be
@@ -20,7 +21,8 @@ type Attribute struct {
 	Type AttributeType
 }
 
-// Index is a global secondary index. Project lists what it holds beside the keys.
+// Index is a global secondary index. Project lists what it holds
+// beside the keys; nil: all of its items' attributes.
 type Index struct {
 	Name         string
 	PartitionKey Attribute
@@ -38,37 +40,31 @@ type TableSchema struct {
 
 // Names of the indexes.
 const (
-	IndexByOrganization = "by_org"
-	IndexByOwner        = "by_owner"
-	IndexDue            = "due"
+	IndexByOrganization   = "by_org"
+	IndexByOwner          = "by_owner"
+	IndexLiveOrganization = "live_org"
+	IndexLiveOwner        = "live_owner"
+	IndexDue              = "due"
+	IndexAuditByToken     = "audit_by_token"
 )
 
-// Schema returns the table's definition. No index holds the hash of a secret: a
-// function that may only query an index cannot check, nor leak, a secret.
+// Schema returns the table's definition. CloudFormation adds one index at a time to a table
+// that exists, so all of them are there from the first deployment on. No index holds the
+// hash of a secret: credentials are in none.
 func Schema() TableSchema {
-	listed := func(except string) []string {
-		all := []string{
-			attrOrganization, attrOwner, attrName, attrHint, attrScopes, attrCreatedAt, attrExpiresAt,
-			attrRevokedAt, attrRevokedBy, attrRevokeReason, attrRotatedFrom, attrRotatedTo, attrLastUsedAt, attrAllowedIPs,
-		}
-		kept := make([]string, 0, len(all))
-		for _, name := range all {
-			if name != except {
-				kept = append(kept, name)
-			}
-		}
-		return kept
-	}
 	return TableSchema{
 		PartitionKey: Attribute{attrPK, String},
 		SortKey:      Attribute{attrSK, String},
 		TTL:          attrTTL,
 		Indexes: []Index{
-			{IndexByOrganization, Attribute{attrOrganization, String}, Attribute{attrID, String}, listed(attrOrganization)},
-			{IndexByOwner, Attribute{attrOwnerKey, String}, Attribute{attrID, String}, listed("")},
+			{IndexByOrganization, Attribute{attrOrganization, String}, Attribute{attrID, String}, nil},
+			{IndexByOwner, Attribute{attrOwnerKey, String}, Attribute{attrID, String}, nil},
+			{IndexLiveOrganization, Attribute{attrLiveOrg, String}, Attribute{attrLiveKey, String}, nil},
+			{IndexLiveOwner, Attribute{attrLiveOwner, String}, Attribute{attrLiveKey, String}, nil},
 			{IndexDue, Attribute{attrDueShard, Number}, Attribute{attrDueKey, String}, []string{
-				attrID, attrOrganization, attrOwner, attrFailingSince, attrClaim,
+				attrToken, attrNotice, attrKind, attrOrganization, attrOwner, attrOwnerType, attrFailingSince, attrLease,
 			}},
+			{IndexAuditByToken, Attribute{attrTokenID, String}, Attribute{attrSK, String}, nil},
 		},
 	}
 }

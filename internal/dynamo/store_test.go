@@ -3,11 +3,12 @@ package dynamo_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -17,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"latchkey/internal/dev/local"
 	"latchkey/internal/dynamo"
-	"latchkey/internal/local"
 	"latchkey/internal/token"
 )
 
@@ -82,44 +83,64 @@ func newID(t *testing.T, at time.Time) token.ID {
 	return id
 }
 
-var bob = token.Owner{Organization: "acme", ID: "bob", Email: "bob@acme.example"}
+var bob = token.Person{Organization: "acme", ID: "bob", Email: "bob@acme.example"}
 
 // newToken is a token of bob's that expires in some days, its first notice in one.
 func (tb table) newToken(t *testing.T, days int) token.NewToken {
 	t.Helper()
 	today := token.DateOf(tb.now)
-	id := newID(t, tb.now)
+	id, owner, expires := newID(t, tb.now), token.PersonOwner(bob.ID), today+token.Date(days)
+	hash := token.Hash{1, 2, 3}
 	return token.NewToken{
 		Token: token.Token{
-			ID: id, Organization: bob.Organization, Owner: bob.ID, Name: "Nightly export", Hint: "lk_…AAAA_…bbbb",
-			Scopes: []string{"read"}, CreatedAt: tb.now, ExpiresOn: today + token.Date(days),
+			ID: id, Organization: bob.Organization, Owner: owner, Name: "Nightly export", Hint: "lk_…AAAA_…bbbb",
+			Scopes: []string{"read"}, CreatedAt: tb.now, CreatedBy: bob.ID, LifetimeDays: days, ExpiresOn: expires,
+			Fingerprints: []token.Fingerprint{{Generation: 1, Sum: hash.Fingerprint(), MadeAt: tb.now}},
 		},
-		Hash: token.Hash{1, 2, 3}, NoticeOn: today + 1, DeleteAt: (today + token.Date(days) + 90).Start(),
-		Owner: bob, MaxActive: 50,
+		Credential: token.Credential{
+			TokenID: id, Organization: bob.Organization, Owner: owner, Hash: hash, Generation: 1, Version: 1,
+			ExpiresAt: expires.Start(), Scopes: []string{"read"},
+		},
+		NotifyOn: today + 1, DeleteAt: (expires + 90).Start(), MaxActive: 50, MaxDaily: 200,
 		Audit: token.Audit{
 			ID: newID(t, tb.now), Organization: bob.Organization, At: tb.now, Action: token.ActionIssued,
-			Actor: bob.ID, TokenID: id, TokenName: "Nightly export", ExpiresOn: today + token.Date(days),
+			Actor: token.Actor{Kind: token.ActorPerson, ID: bob.ID}, TokenID: id, TokenName: "Nightly export", ExpiresOn: expires,
 		},
 	}
 }
 
 func (tb table) issue(t *testing.T, n token.NewToken) token.NewToken {
 	t.Helper()
-	if err := tb.KeepOwner(t.Context(), n.Owner, tb.now); err != nil {
-		t.Fatal(err)
-	}
 	if err := tb.Issue(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func (tb table) revocation(t *testing.T, of token.Token) (token.Token, token.Audit) {
+func (tb table) revocation(t *testing.T, of token.Token) token.Revocation {
 	t.Helper()
 	of.RevokedAt, of.RevokedBy, of.RevokeReason = tb.now, "alice", "left the company"
-	return of, token.Audit{
-		ID: newID(t, tb.now), Organization: of.Organization, At: tb.now, Action: token.ActionRevoked,
-		Actor: "alice", TokenID: of.ID, TokenName: of.Name, ExpiresOn: of.ExpiresOn,
+	return token.Revocation{
+		Token: of,
+		Audit: token.Audit{
+			ID: newID(t, tb.now), Organization: of.Organization, At: tb.now, Action: token.ActionRevoked,
+			Actor: token.Actor{Kind: token.ActorPerson, ID: "alice"}, TokenID: of.ID, TokenName: of.Name, ExpiresOn: of.ExpiresOn,
+		},
+		Notice: newID(t, tb.now),
+	}
+}
+
+// key names an item of a token's.
+func key(pk, sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
+	}
+}
+
+func (tb table) delete(t *testing.T, pk, sk string) {
+	t.Helper()
+	if _, err := tb.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &tb.name, Key: key(pk, sk)}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -144,32 +165,37 @@ func (tb table) count(t *testing.T, prefix string) int {
 func TestIssuedTokenIsReadBack(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-
-	got, hash, err := tb.Secret(t.Context(), n.ID)
-	if err != nil {
-		t.Fatal(err)
+	for name, scopes := range map[string][]string{"some": {"read"}, "none": {}, "not limited": nil} {
+		n := tb.newToken(t, 30)
+		n.Token.Scopes, n.Credential.Scopes = scopes, scopes
+		tb.issue(t, n)
+		if got, err := tb.Token(t.Context(), n.Token.ID); err != nil || !reflect.DeepEqual(got, n.Token) {
+			t.Errorf("scopes %s: read %+v, error %v\nstored %+v", name, got, err, n.Token)
+		}
+		if got, err := tb.LateToken(t.Context(), n.Token.ID); err != nil || !reflect.DeepEqual(got, n.Token) {
+			t.Errorf("scopes %s: read late %+v, error %v", name, got, err)
+		}
+		if got, err := tb.Credential(t.Context(), n.Token.ID); err != nil || !reflect.DeepEqual(got, n.Credential) {
+			t.Errorf("scopes %s: read %+v, error %v\nstored %+v", name, got, err, n.Credential)
+		}
 	}
-	if !hash.Equal(n.Hash) {
-		t.Error("another hash came back")
-	}
-	if got.Name != n.Name || got.Owner != n.Token.Owner || got.Organization != n.Organization || got.Hint != n.Hint ||
-		!slices.Equal(got.Scopes, n.Scopes) || !got.CreatedAt.Equal(n.CreatedAt) || got.ExpiresOn != n.ExpiresOn {
-		t.Errorf("stored %+v, read %+v", n.Token, got)
-	}
-	if got.Status(tb.now) != token.StatusActive {
-		t.Errorf("status %s", got.Status(tb.now))
-	}
-	if n := tb.count(t, "AUDIT#acme"); n != 1 {
-		t.Errorf("%d audit entries, want 1", n)
+	if n := tb.count(t, "AUDIT#"); n != 3 {
+		t.Errorf("%d audit entries, want 3", n)
 	}
 }
 
 func TestUnknownTokenIsNotFound(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	if _, _, err := tb.Secret(t.Context(), newID(t, tb.now)); !errors.Is(err, token.ErrNotFound) {
-		t.Errorf("got %v", err)
+	id := newID(t, tb.now)
+	_, current := tb.Credential(t.Context(), id)
+	_, previous := tb.Previous(t.Context(), id)
+	_, record := tb.Token(t.Context(), id)
+	_, late := tb.LateToken(t.Context(), id)
+	for name, err := range map[string]error{"current": current, "previous": previous, "record": record, "late": late} {
+		if !errors.Is(err, token.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -177,15 +203,19 @@ func TestTimeToLiveIsWhatTheTableDeletesBy(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
 	n := tb.issue(t, tb.newToken(t, 30))
-	out, err := tb.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &tb.name, Key: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "TOKEN#" + string(n.ID)}, "sk": &types.AttributeValueMemberS{Value: "TOKEN"},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ttl, ok := out.Item[dynamo.Schema().TTL].(*types.AttributeValueMemberN)
-	if want := fmt.Sprint(n.DeleteAt.Unix()); !ok || ttl.Value != want {
-		t.Errorf("ttl %v, want the number %s", out.Item[dynamo.Schema().TTL], want)
+	id := string(n.Token.ID)
+	for at, want := range map[[2]string]int64{
+		{"TOKEN#" + id, "TOKEN"}: n.DeleteAt.Unix(), {"TOKEN#" + id, "QUEUE"}: n.DeleteAt.Unix(),
+		{"SECRET#" + id, "CURRENT"}: n.Credential.ExpiresAt.Unix(),
+	} {
+		out, err := tb.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &tb.name, Key: key(at[0], at[1])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ttl, ok := out.Item[dynamo.Schema().TTL].(*types.AttributeValueMemberN)
+		if !ok || ttl.Value != fmt.Sprint(want) {
+			t.Errorf("%v: ttl %v, want the number %d", at, out.Item[dynamo.Schema().TTL], want)
+		}
 	}
 }
 
@@ -194,16 +224,17 @@ func TestAnIDIsNeverOverwritten(t *testing.T) {
 	tb := newTable(t)
 	n := tb.issue(t, tb.newToken(t, 30))
 	again := n
-	again.Name, again.Hash = "Another", token.Hash{9}
+	again.Token.Name, again.Credential.Hash = "Another", token.Hash{9}
 	again.Audit.ID = newID(t, tb.now)
 	if err := tb.Issue(t.Context(), again); err == nil {
 		t.Fatal("a second token with the same id was stored")
 	}
-	got, hash, err := tb.Secret(t.Context(), n.ID)
-	if err != nil || got.Name != n.Name || !hash.Equal(n.Hash) {
-		t.Errorf("the first token changed: %+v, %v", got, err)
+	got, err := tb.Token(t.Context(), n.Token.ID)
+	c, secretErr := tb.Credential(t.Context(), n.Token.ID)
+	if err != nil || secretErr != nil || got.Name != n.Token.Name || !c.Hash.Equal(n.Credential.Hash) {
+		t.Errorf("the first token changed: %+v, %v, %v", got, err, secretErr)
 	}
-	if n := tb.count(t, "AUDIT#acme"); n != 1 {
+	if n := tb.count(t, "AUDIT#"); n != 1 {
 		t.Errorf("%d audit entries, want 1", n)
 	}
 }
@@ -211,30 +242,40 @@ func TestAnIDIsNeverOverwritten(t *testing.T) {
 func TestCapOnActiveTokensHoldsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	if err := tb.KeepOwner(t.Context(), bob, tb.now); err != nil {
-		t.Fatal(err)
-	}
-	const allowed, tries = 5, 20
-	var wg sync.WaitGroup
-	results := make(chan error, tries)
-	for range tries {
-		n := tb.newToken(t, 30)
-		n.MaxActive = allowed
-		wg.Go(func() { results <- tb.Issue(t.Context(), n) })
-	}
-	wg.Wait()
-	close(results)
-	stored := 0
-	for err := range results {
-		switch code := token.CodeOf(err); {
-		case err == nil:
-			stored++
-		case code != token.CodeLimitReached:
-			t.Errorf("unexpected: %v", err)
+	for _, limit := range []struct {
+		code   token.Code
+		change func(*token.NewToken)
+	}{
+		{token.CodeLimitReached, func(n *token.NewToken) { n.MaxActive = 5 }},
+		{token.CodeDailyLimit, func(n *token.NewToken) { n.MaxDaily = 5 }},
+	} {
+		const allowed, tries = 5, 20
+		owner := token.PersonOwner(string(limit.code))
+		var wg sync.WaitGroup
+		results := make(chan error, tries)
+		for range tries {
+			n := tb.newToken(t, 30)
+			n.Token.Owner, n.Credential.Owner = owner, owner
+			limit.change(&n)
+			wg.Go(func() { results <- tb.Issue(t.Context(), n) })
+		}
+		wg.Wait()
+		close(results)
+		stored := 0
+		for err := range results {
+			switch code := token.CodeOf(err); {
+			case err == nil:
+				stored++
+			case code != limit.code:
+				t.Errorf("unexpected: %v", err)
+			}
+		}
+		if stored != allowed {
+			t.Errorf("%s: %d accepted, %d allowed", limit.code, stored, allowed)
 		}
 	}
-	if stored != allowed || tb.count(t, "TOKEN#") != stored {
-		t.Errorf("%d accepted, %d stored, %d allowed", stored, tb.count(t, "TOKEN#"), allowed)
+	if credentials := tb.count(t, "SECRET#"); credentials != 10 {
+		t.Errorf("%d credentials, want 10", credentials)
 	}
 }
 
@@ -253,8 +294,7 @@ func TestExpiredAndRevokedTokensMakeRoom(t *testing.T) {
 	if err := tb.Issue(t.Context(), third); token.CodeOf(err) != token.CodeLimitReached {
 		t.Fatalf("a third of two: %v", err)
 	}
-	revoked, audit := tb.revocation(t, long.Token)
-	if _, err := tb.Revoke(t.Context(), revoked, audit); err != nil {
+	if _, err := tb.Revoke(t.Context(), tb.revocation(t, long.Token)); err != nil {
 		t.Fatal(err)
 	}
 	if err := tb.Issue(t.Context(), third); err != nil {
@@ -268,115 +308,51 @@ func TestExpiredAndRevokedTokensMakeRoom(t *testing.T) {
 	}
 }
 
-func TestRevokedAtOnceOnceAndForGood(t *testing.T) {
+// A program that issues and revokes in a loop runs into the day's limit, which ends with
+// the day.
+func TestDailyLimit(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	revoked, audit := tb.revocation(t, n.Token)
-
-	changed, err := tb.Revoke(t.Context(), revoked, audit)
-	if err != nil || !changed {
-		t.Fatalf("revoking: %v, %v", changed, err)
-	}
-	got, err := tb.Token(t.Context(), n.ID)
-	if err != nil || got.Status(tb.now) != token.StatusRevoked || got.RevokedBy != "alice" || got.RevokeReason != "left the company" {
-		t.Errorf("read %+v, %v", got, err)
-	}
-	later, audit := tb.revocation(t, n.Token)
-	later.RevokedAt, later.RevokedBy = tb.now.Add(time.Hour), "mallory"
-	if changed, err = tb.Revoke(t.Context(), later, audit); err != nil || changed {
-		t.Errorf("revoking again: %v, %v", changed, err)
-	}
-	if got, err = tb.Token(t.Context(), n.ID); err != nil || got.RevokedBy != "alice" {
-		t.Errorf("the second revocation changed the first: %+v, %v", got, err)
-	}
-	if n := tb.count(t, "AUDIT#acme"); n != 2 {
-		t.Errorf("%d audit entries, want one issue and one revocation", n)
-	}
-}
-
-func TestRevokingTouchesOnlyItsOrganization(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	stray := n.Token
-	stray.Organization = "globex"
-	revoked, audit := tb.revocation(t, stray)
-	if changed, err := tb.Revoke(t.Context(), revoked, audit); err != nil || changed {
-		t.Errorf("revoked across organizations: %v, %v", changed, err)
-	}
-	missing := tb.newToken(t, 30).Token
-	revoked, audit = tb.revocation(t, missing)
-	if changed, err := tb.Revoke(t.Context(), revoked, audit); err != nil || changed {
-		t.Errorf("revoked what is not there: %v, %v", changed, err)
-	}
-	if n := tb.count(t, "TOKEN#"); n != 1 {
-		t.Errorf("%d tokens, want 1", n)
-	}
-}
-
-func TestRevokingNeedsNoOwnerRecord(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	if _, err := tb.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &tb.name, Key: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "OWNER#acme#bob"}, "sk": &types.AttributeValueMemberS{Value: "OWNER"},
-	}}); err != nil {
-		t.Fatal(err)
-	}
-	revoked, audit := tb.revocation(t, n.Token)
-	if changed, err := tb.Revoke(t.Context(), revoked, audit); err != nil || !changed {
-		t.Errorf("revoking without the owner's record: %v, %v", changed, err)
-	}
-}
-
-func TestUseIsRecordedNowAndThen(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	used := func(at time.Time) time.Time {
-		t.Helper()
-		current, err := tb.Token(t.Context(), n.ID)
-		if err != nil {
+	for range 2 {
+		n := tb.newToken(t, 30)
+		n.MaxDaily = 2
+		tb.issue(t, n)
+		if _, err := tb.Revoke(t.Context(), tb.revocation(t, n.Token)); err != nil {
 			t.Fatal(err)
 		}
-		if err := tb.Used(t.Context(), current, at); err != nil {
-			t.Fatal(err)
-		}
-		if current, err = tb.Token(t.Context(), n.ID); err != nil {
-			t.Fatal(err)
-		}
-		return current.LastUsedAt
 	}
-	if got := used(tb.now); !got.Equal(tb.now) {
-		t.Errorf("first use %v, want %v", got, tb.now)
+	third := tb.newToken(t, 30)
+	third.MaxDaily = 2
+	err := tb.Issue(t.Context(), third)
+	e, ok := errors.AsType[*token.Error](err)
+	if midnight := (token.DateOf(tb.now) + 1).Start().Sub(tb.now); !ok || e.Code != token.CodeDailyLimit || e.RetryAfter != midnight {
+		t.Fatalf("a third of two: %v; want to try again in %v", err, midnight)
 	}
-	if got := used(tb.now.Add(time.Minute)); !got.Equal(tb.now) {
-		t.Errorf("a minute later a write happened: %v", got)
-	}
-	if got := used(tb.now.Add(2 * time.Hour)); !got.Equal(tb.now.Add(2 * time.Hour)) {
-		t.Errorf("two hours later: %v", got)
-	}
-	gone := tb.newToken(t, 30).Token
-	if err := tb.Used(t.Context(), gone, tb.now); err != nil {
-		t.Fatal(err)
-	}
-	if n := tb.count(t, "TOKEN#"); n != 1 {
-		t.Error("the use of a token that is not there made one")
+	tb.now = tb.now.Add(24 * time.Hour)
+	next := tb.newToken(t, 30)
+	next.MaxDaily = 2
+	if err := tb.Issue(t.Context(), next); err != nil {
+		t.Errorf("the next day: %v", err)
 	}
 }
 
-func TestDeadTableIsAnErrorNotAnAnswer(t *testing.T) {
+func TestWhoHasLeftMakesNoTokens(t *testing.T) {
 	t.Parallel()
-	nowhere := "http://127.0.0.1:1"
-	store, err := dynamo.New(dynamo.NewClient(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &nowhere, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	}), "latchkey")
+	tb := newTable(t)
+	tb.issue(t, tb.newToken(t, 30))
+	quota := "QUOTA#" + base64.RawURLEncoding.EncodeToString([]byte("acme")) + "#" + base64.RawURLEncoding.EncodeToString([]byte("bob"))
+	_, err := tb.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &tb.name, Key: key(quota, "QUOTA"), UpdateExpression: aws.String("SET left_at = :now"),
+		ConditionExpression:       aws.String("attribute_exists(pk)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":now": &types.AttributeValueMemberN{Value: "1"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = store.Secret(t.Context(), newID(t, time.Now()))
-	if err == nil || token.CodeOf(err) != "" {
-		t.Errorf("got %v, want an error outside the closed set", err)
+	if err := tb.Issue(t.Context(), tb.newToken(t, 30)); !errors.Is(err, token.ErrLeft) {
+		t.Errorf("error %v", err)
+	}
+	if n := tb.count(t, "SECRET#"); n != 1 {
+		t.Errorf("%d credentials, want 1", n)
 	}
 }

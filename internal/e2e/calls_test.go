@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"latchkey/internal/config"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/dev/local/faulty"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"latchkey/internal/config"
-	"latchkey/internal/fixture"
-	"latchkey/internal/local"
-	"latchkey/internal/local/faulty"
-	"latchkey/internal/local/lambda"
-	"latchkey/internal/local/localtest"
+	"latchkey/internal/dev/fixture"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/faulty"
+	"latchkey/internal/dev/local/lambda"
+	"latchkey/internal/dev/local/localtest"
 )
 
 // Each event gets the answer that events/README.md promises, from the real binary, and
@@ -76,11 +76,13 @@ func TestEvents(t *testing.T) {
 	}{
 		// An admin's new address is kept in two places, whatever they ask for.
 		{[]string{"issue-admin"}, "alice@acme.example", "alice.new@acme.example"},
-		{[]string{"list-all"}, "alice@acme.example", "alice.new@acme.example"},
-		{[]string{"get-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
+		{[]string{"read-list-all"}, "alice@acme.example", "alice.new@acme.example"},
+		{[]string{"read-token-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
 		{[]string{"revoke-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
-		// Admins are told where an owner cannot be reached.
+		// Admins are notified where an owner cannot be reached.
 		{[]string{"feedback-bounce-permanent", "remind-7-days"}, "", ""},
+		// Owners are notified of what somebody else has revoked.
+		{[]string{"revoke-by-admin", "remind-7-days"}, "", ""},
 	} {
 		if err := table.Restore(t.Context()); err != nil {
 			t.Fatal(err)

@@ -17,9 +17,9 @@ import (
 	"sync"
 	"testing"
 
-	"latchkey/internal/local"
-	"latchkey/internal/local/child"
-	"latchkey/internal/local/localtest"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/child"
+	"latchkey/internal/dev/local/localtest"
 )
 
 // shared is the site that tests use which leave no trace for others.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/local"
+	"latchkey/internal/dev/local"
 )
 
 // result is what the reminder says it did.

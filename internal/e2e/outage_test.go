@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"latchkey/internal/local"
+	"latchkey/internal/dev/local"
 )
 
 // While the table cannot be reached nobody is let in, and nobody is told that a good

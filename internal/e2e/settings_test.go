@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/local"
+	"latchkey/internal/dev/local"
 )
 
 // A result cache trades away immediate revocation: why it is off unless somebody asks.

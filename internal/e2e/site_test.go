@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/local"
-	"latchkey/internal/local/localtest"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/localtest"
 )
 
 // patience bounds the wait for what comes about by itself.

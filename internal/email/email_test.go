@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"strings"
 	"testing"
 
 	"latchkey/internal/email"
@@ -20,4 +21,80 @@ func TestASCII(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", address, got, want)
 		}
 	}
+}
+
+func TestDeliverable(t *testing.T) {
+	for address, want := range map[string]bool{
+		"bob@acme.example":                     true,
+		"Bob.Smith+tokens@ACME.example":        true,
+		"o'brien@acme.example":                 true,
+		"!#$%&'*+/=?^_`{|}~-@acme.example":     true,
+		"a..b@docomo.ne.jp":                    true, // real, against the letter of RFC 5322
+		".a.@docomo.ne.jp":                     true,
+		"bob@bücher.example":                   true, // SES gets it in Punycode
+		"bob@xn--bcher-kva.example":            true,
+		"bob@例え.テスト":                           true,
+		`"bob smith"@acme.example`:             true,
+		`"a@b"@acme.example`:                   true,
+		`"a\"b"@acme.example`:                  true,
+		strings.Repeat("a", 64) + "@b.example": true,
+
+		"bøb@acme.example":                            false, // SES sends no SMTPUTF8
+		"用户@acme.example":                             false,
+		"":                                            false,
+		"bob":                                         false,
+		"@acme.example":                               false,
+		"bob@":                                        false,
+		"bob@acme..example":                           false,
+		"bob@.example":                                false,
+		"bob@acme.example.":                           false,
+		"bob@-acme.example":                           false,
+		"bob@acme_x.example":                          false,
+		"bob@[192.0.2.1]":                             false,
+		"bob@acme.example, eve@evil.example":          false,
+		"bob@acme.example,eve@evil.example":           false,
+		"bob@acme.example;eve@evil.example":           false,
+		"Bob <bob@acme.example>":                      false,
+		"<bob@acme.example>":                          false,
+		" bob@acme.example":                           false,
+		"bob@acme.example ":                           false,
+		"bob @acme.example":                           false,
+		"bob@acme.example\r\nBcc: eve@x.example":      false,
+		"bob\n@acme.example":                          false,
+		"bob\x00@acme.example":                        false,
+		"bob@acme\u200b.example\u202e":                false,
+		"eve@evil.example@acme.example":               false,
+		`"bob@acme.example`:                           false,
+		`""@acme.example`:                             false,
+		`"a"b"@acme.example`:                          false,
+		`"a\"@acme.example`:                           false,
+		"\"a\nb\"@acme.example":                       false,
+		"\"a\\\nb\"@acme.example":                     false,
+		strings.Repeat("a", 65) + "@b.example":        false,
+		"bob@" + strings.Repeat("a", 64) + ".example": false,
+		"bob@" + strings.Repeat("abcde.", 42) + "example": false,
+	} {
+		if got := email.Deliverable(address); got != want {
+			t.Errorf("%q: deliverable %t", address, got)
+		}
+	}
+}
+
+// Whatever is taken for an address is one that a header of mail can hold.
+func FuzzDeliverable(f *testing.F) {
+	for _, seed := range []string{"bob@acme.example", "a..b@docomo.ne.jp", "\"a\\\"b\"@x.example", "bob@bücher.example", "a@b\r\nc", "a@b@c"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		if !email.Deliverable(address) {
+			return
+		}
+		ascii := email.ASCII(address)
+		if strings.ContainsFunc(ascii, func(r rune) bool { return r < ' ' || r > '~' }) || len(ascii) > 254 {
+			t.Errorf("%q is sent as %q", address, ascii)
+		}
+		if !email.Deliverable(ascii) {
+			t.Errorf("%q is deliverable, %q is not", address, ascii)
+		}
+	})
 }

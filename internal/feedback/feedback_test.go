@@ -17,56 +17,44 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"latchkey/internal/feedback"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
 const messageID = "0107018e-example-000000"
 
-var (
-	now   = time.Date(2026, time.December, 9, 0, 5, 7, 0, time.UTC)
-	bob   = token.Owner{Organization: "acme", ID: "bob", Email: "bob@acme.example"}
-	alice = token.Owner{Organization: "acme", ID: "alice", Email: "alice@acme.example"}
-)
+var now = time.Date(2026, time.December, 9, 0, 5, 7, 0, time.UTC)
 
-// store knows one e-mail and the tokens in it, and keeps what it is told to do.
+// end is the end date of the tokens.
+var end = token.DateOf(now) + 15
+
+// store knows one e-mail and what it was about, and keeps what is asked of it.
 type store struct {
-	mail   token.SentMail
-	tokens map[token.ID]token.Token
-	fail   map[string]error
+	mail     notice.SentMail
+	tokens   map[token.ID]token.Token
+	outcomes map[token.ID][]notice.Outcome // of tokens and of a notice
+	fail     map[string]error
 
 	undeliverable []string
 	requeued      []string
 }
 
-func (s *store) Mail(_ context.Context, id string) (token.SentMail, error) {
+func (s *store) Mail(_ context.Context, id string) (notice.SentMail, error) {
 	if err := s.fail["Mail"]; err != nil {
-		return token.SentMail{}, err
+		return notice.SentMail{}, err
 	}
 	if id != s.mail.MessageID {
-		return token.SentMail{}, token.ErrNotFound
+		return notice.SentMail{}, token.ErrNotFound
 	}
 	return s.mail, nil
 }
 
-func (s *store) MarkUndeliverable(_ context.Context, o token.Owner) error {
+func (s *store) MarkUndeliverable(_ context.Context, p token.Person, at time.Time) error {
 	if err := s.fail["MarkUndeliverable"]; err != nil {
 		return err
 	}
-	s.undeliverable = append(s.undeliverable, o.Organization+"/"+o.ID)
+	s.undeliverable = append(s.undeliverable, fmt.Sprintf("%s/%s %s %s", p.Organization, p.ID, p.Email, at.Format(time.TimeOnly)))
 	return nil
-}
-
-func (s *store) Owners(_ context.Context, organization string, ids []string) (map[string]token.Owner, error) {
-	if err := s.fail["Owners"]; err != nil {
-		return nil, err
-	}
-	owners := map[string]token.Owner{}
-	for _, id := range ids {
-		owners[id] = token.Owner{
-			Organization: organization, ID: id, Undeliverable: slices.Contains(s.undeliverable, organization+"/"+id),
-		}
-	}
-	return owners, nil
 }
 
 func (s *store) Token(_ context.Context, id token.ID) (token.Token, error) {
@@ -80,23 +68,49 @@ func (s *store) Token(_ context.Context, id token.ID) (token.Token, error) {
 	return t, nil
 }
 
-func (s *store) Requeue(_ context.Context, id token.ID, message string, days int, on token.Date) (bool, error) {
-	if err := s.fail["Requeue"]; err != nil {
-		return false, err
-	}
-	s.requeued = append(s.requeued, fmt.Sprintf("%s: %s, %d days, on %s", id, message, days, on))
-	return !s.tokens[id].RevokedAt.Equal(now), nil
+func (s *store) Outcomes(_ context.Context, id token.ID) ([]notice.Outcome, error) {
+	return s.outcomes[id], s.fail["Outcomes"]
 }
 
-// newStore has an e-mail to some people about three tokens: one that was told of 15
-// days before, one that was told of something else since, and one that is gone.
-func newStore(to ...token.Owner) *store {
-	notice := func(id string) []token.Notice { return []token.Notice{{DaysBefore: 15, MessageID: id}} }
+func (s *store) Outcome(_ context.Context, id token.ID) (notice.Outcome, error) {
+	if err := s.fail["Outcome"]; err != nil {
+		return notice.Outcome{}, err
+	}
+	if len(s.outcomes[id]) == 0 {
+		return notice.Outcome{}, token.ErrNotFound
+	}
+	return s.outcomes[id][0], nil
+}
+
+func (s *store) Bounce(_ context.Context, r notice.Ref, o notice.Outcome, on token.Date, retryAt time.Time) (bool, error) {
+	if err := s.fail["Bounce"]; err != nil {
+		return false, err
+	}
+	s.requeued = append(s.requeued, fmt.Sprintf("%s %s@%s #%d final %v on %s after %s",
+		r, o.Kind, o.Date, o.Bounces.Count, o.Bounces.Final, on, retryAt.Sub(now)))
+	return o.State == notice.Sent, nil
+}
+
+// newStore has an e-mail to bob about a notice and four tokens: one that it told of 15 days
+// before, one that was sent another since, one that has another end by now, and one that is
+// gone.
+func newStore() *store {
+	outcome := func(id string) []notice.Outcome {
+		return []notice.Outcome{
+			{Kind: notice.Expires(30), Date: end, State: notice.Sent, MessageID: "earlier"},
+			{Kind: notice.Expires(15), Date: end, State: notice.Sent, MessageID: id},
+		}
+	}
 	return &store{
-		mail: token.SentMail{MessageID: messageID, Recipients: to, Tokens: []token.ID{"T1", "T2", "T3"}},
-		tokens: map[token.ID]token.Token{
-			"T1": {ID: "T1", ExpiresOn: token.DateOf(now) + 15, Notices: append([]token.Notice{{DaysBefore: 30, MessageID: "earlier"}}, notice(messageID)...)},
-			"T2": {ID: "T2", Notices: notice("another")},
+		mail: notice.SentMail{
+			MessageID: messageID, Organization: "acme", Recipient: "bob", Address: "bob@acme.example",
+			Entries: []notice.Ref{{ID: "T1"}, {ID: "T2"}, {ID: "T3"}, {ID: "T4"}, {ID: "N1", Notice: true}, {ID: "N2", Notice: true}},
+		},
+		tokens: map[token.ID]token.Token{"T1": {ID: "T1", ExpiresOn: end}, "T2": {ID: "T2", ExpiresOn: end}, "T3": {ID: "T3", ExpiresOn: end + 9}},
+		outcomes: map[token.ID][]notice.Outcome{
+			"T1": outcome(messageID), "T2": outcome("another"), "T3": outcome(messageID),
+			"N1": {{Kind: notice.Revoked, Date: 1, State: notice.Sent, MessageID: messageID}},
+			"N2": {{Kind: notice.Revoked, Date: 1, State: notice.Sent, MessageID: "another"}},
 		},
 		fail: map[string]error{},
 	}
@@ -149,81 +163,58 @@ func TestNewRefusesHalfAConfiguration(t *testing.T) {
 }
 
 func TestHandle(t *testing.T) {
-	recipients := func(kind, list string, addresses ...string) func(map[string]any) {
+	// both is what is requeued: the token's notice and the other one.
+	both := func(count int, final bool, after string) []string {
+		what := fmt.Sprintf(" #%d final %v on 2026-12-09 after %s", count, final, after)
+		return []string{"TOKEN#T1 expires-15@2026-12-24" + what, "NOTICE#N1 revoked@1970-01-02" + what}
+	}
+	gone := []string{"acme/bob bob@acme.example 00:05:07"}
+	bounce := func(kind, subType, status string) func(map[string]any) {
 		return func(d map[string]any) {
-			var all []any
-			for _, a := range addresses {
-				all = append(all, map[string]any{"emailAddress": a})
-			}
-			d[kind] = map[string]any{"bounceType": "Permanent", list: all}
+			d["bounce"] = map[string]any{"bounceType": kind, "bounceSubType": subType, "bouncedRecipients": []any{
+				map[string]any{"emailAddress": "elsewhere@forward.example", "status": status},
+			}}
 		}
 	}
-	requeued := []string{"T1: " + messageID + ", 15 days, on 2026-12-09"}
+	complaint := func(kind string) func(map[string]any) {
+		return func(d map[string]any) {
+			d["complaint"] = map[string]any{"complaintFeedbackType": kind, "complainedRecipients": []any{
+				map[string]any{"emailAddress": "eve@acme.example"}, map[string]any{"emailAddress": "bob@acme.example"},
+			}}
+		}
+	}
 	for _, test := range []struct {
 		name          string
 		event         string
 		change        func(map[string]any)
-		to            []token.Owner
 		undeliverable []string
 		requeued      []string
 	}{
-		{"a bounce for good", "bounce", nil, []token.Owner{bob}, []string{"acme/bob"}, requeued},
-		{
-			"a bounce that spells the address otherwise", "bounce",
-			recipients("bounce", "bouncedRecipients", "BOB@Acme.Example"),
-			[]token.Owner{bob},
-			[]string{"acme/bob"},
-			requeued,
-		},
-		{
-			"a bounce of one of two: the other has it", "bounce", nil,
-			[]token.Owner{bob, alice},
-			[]string{"acme/bob"},
-			nil,
-		},
-		{
-			"a bounce of both", "bounce", recipients("bounce", "bouncedRecipients", alice.Email, bob.Email),
-			[]token.Owner{bob, alice},
-			[]string{"acme/bob", "acme/alice"},
-			requeued,
-		},
-		{
-			"a bounce of somebody else", "bounce", recipients("bounce", "bouncedRecipients", "eve@evil.example"),
-			[]token.Owner{bob},
-			nil, nil,
-		},
-		{"a bounce of nobody", "bounce", recipients("bounce", "bouncedRecipients"), []token.Owner{bob}, nil, nil},
-		{
-			"a temporary bounce", "bounce",
-			func(d map[string]any) {
-				d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
-			},
-			[]token.Owner{bob},
-			nil, requeued,
-		},
-		{
-			"a temporary bounce of one of two: the other has it", "bounce",
-			func(d map[string]any) {
-				d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
-			},
-			[]token.Owner{bob, alice},
-			nil, nil,
-		},
-		{
-			"a bounce of an unknown kind", "bounce",
-			func(d map[string]any) {
-				d["bounce"] = map[string]any{"bounceType": "Undetermined", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
-			},
-			[]token.Owner{bob},
-			nil, requeued,
-		},
+		{"a bounce for good", "bounce", nil, gone, both(1, false, "0s")},
+		// The message id is exact, whatever address SES names.
+		{"a bounce at a forwarding target", "bounce", bounce("Permanent", "General", "5.1.1"), gone, both(1, false, "0s")},
+		{"a bounce of nobody", "bounce", func(d map[string]any) { d["bounce"] = map[string]any{"bounceType": "Permanent"} }, gone, both(1, false, "0s")},
+		{"a suppressed address", "bounce", bounce("Permanent", "OnAccountSuppressionList", ""), gone, both(1, false, "0s")},
+		{"an automatic reply", "bounce", bounce("Transient", "General", ""), nil, both(1, false, "1h0m0s")},
+		{"a full mailbox", "bounce", bounce("Transient", "MailboxFull", "4.2.2"), nil, both(1, false, "1h0m0s")},
+		{"a bounce of an unknown kind", "bounce", bounce("Undetermined", "Undetermined", ""), nil, both(1, false, "1h0m0s")},
+		// What cannot get better by sending the same again.
+		{"refused content", "bounce", bounce("Transient", "ContentRejected", ""), nil, both(1, true, "0s")},
+		{"too large", "bounce", bounce("Transient", "MessageTooLarge", ""), nil, both(1, true, "0s")},
+		{"refused for good", "bounce", bounce("Transient", "General", "5.7.1"), nil, both(1, true, "0s")},
+		{"malware, found late", "reject", nil, nil, both(1, true, "0s")},
 		// The notice was read; only the next ones must go elsewhere.
-		{"a complaint", "complaint", nil, []token.Owner{bob}, []string{"acme/bob"}, nil},
-		{"a delivery", "delivery", nil, []token.Owner{bob}, nil, nil},
-		{"an event of a later day", "delivery", func(d map[string]any) { d["eventType"] = "Brand New" }, []token.Owner{bob}, nil, nil},
+		{"a complaint", "complaint", nil, gone, nil},
+		{"a complaint of one of several", "complaint", complaint("abuse"), gone, nil},
+		{"a complaint of an unknown kind", "complaint", complaint(""), gone, nil},
+		{"it is no spam", "complaint", complaint("not-spam"), nil, nil},
+		{"a signature does not match", "complaint", complaint("auth-failure"), nil, nil},
+		{"a program found a virus", "complaint", complaint("virus"), nil, nil},
+		{"a delivery", "delivery", nil, nil, nil},
+		{"an event of a later day", "delivery", func(d map[string]any) { d["eventType"] = "Brand New" }, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStore(test.to...)
+			s := newStore()
 			result, log, err := handle(t, s, test.event, test.change)
 			if err != nil {
 				t.Fatal(err)
@@ -248,28 +239,13 @@ func TestResultAsJSON(t *testing.T) {
 	}
 }
 
-// A mailbox that is full for ever must not get a notice every day for ever.
-func TestTemporaryBouncesEnd(t *testing.T) {
-	for days, want := range map[token.Date]int{6: 1, 7: 0} {
-		s := newStore(bob)
-		told := s.tokens["T1"]
-		told.ExpiresOn -= days
-		s.tokens["T1"] = told
-		result, _, err := handle(t, s, "bounce", func(d map[string]any) {
-			d["bounce"] = map[string]any{"bounceType": "Transient", "bouncedRecipients": []any{map[string]any{"emailAddress": bob.Email}}}
-		})
-		if err != nil || result != (feedback.Result{Requeued: want}) {
-			t.Errorf("%d days after its date: %+v, %v", days, result, err)
-		}
-	}
-}
-
 // A token that is no longer due, because it was revoked say, is not counted.
 func TestRequeueThatChangesNothing(t *testing.T) {
-	s := newStore(bob)
+	s := newStore()
 	revoked := s.tokens["T1"]
 	revoked.RevokedAt = now
 	s.tokens["T1"] = revoked
+	s.outcomes["N1"][0].State = notice.Bounced // by the same event, which comes at least once
 	result, _, err := handle(t, s, "bounce", nil)
 	if err != nil || result != (feedback.Result{Undeliverable: 1}) || len(s.requeued) != 1 {
 		t.Errorf("result %+v, requeued %q, error %v", result, s.requeued, err)
@@ -279,18 +255,18 @@ func TestRequeueThatChangesNothing(t *testing.T) {
 // Lambda calls again after an error: so an e-mail of which nothing is known yet is one.
 func TestHandleFails(t *testing.T) {
 	broken := errors.New("the table is on fire")
-	for _, method := range []string{"Mail", "MarkUndeliverable", "Token", "Requeue"} {
-		s := newStore(bob)
+	for _, method := range []string{"Mail", "MarkUndeliverable", "Token", "Outcomes", "Outcome", "Bounce"} {
+		s := newStore()
 		s.fail[method] = broken
 		if _, _, err := handle(t, s, "bounce", nil); !errors.Is(err, broken) {
 			t.Errorf("%s fails: error %v", method, err)
 		}
 		delete(s.fail, method)
-		if result, _, err := handle(t, s, "bounce", nil); err != nil || result.Requeued != 1 {
+		if result, _, err := handle(t, s, "bounce", nil); err != nil || result.Requeued != 2 {
 			t.Errorf("%s works again: %+v, error %v", method, result, err)
 		}
 	}
-	s := newStore(bob)
+	s := newStore()
 	s.mail.MessageID = "another"
 	if _, _, err := handle(t, s, "bounce", nil); err == nil || !strings.Contains(err.Error(), messageID+" is not known") {
 		t.Errorf("an unknown e-mail: error %v", err)
@@ -298,7 +274,7 @@ func TestHandleFails(t *testing.T) {
 }
 
 func TestHandleRefusesGarbage(t *testing.T) {
-	h, err := feedback.New(newStore(bob), time.Now, slog.New(slog.DiscardHandler))
+	h, err := feedback.New(newStore(), time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,51 +292,11 @@ func TestHandleRefusesGarbage(t *testing.T) {
 func TestUnknownMailIsAnErrorOnlyWhileItMayYetBeRecorded(t *testing.T) {
 	told := time.Date(2026, time.December, 8, 0, 5, 7, 0, time.UTC) // the event's time
 	for sent, late := range map[time.Time]bool{told.Add(-time.Minute): false, told.Add(-40 * 24 * time.Hour): true} {
-		_, _, err := handle(t, newStore(bob), "bounce", func(d map[string]any) {
+		_, _, err := handle(t, newStore(), "bounce", func(d map[string]any) {
 			d["mail"] = map[string]any{"messageId": "another", "timestamp": sent.Format(time.RFC3339)}
 		})
 		if (err == nil) != late {
 			t.Errorf("sent %s: %v", sent, err)
 		}
-	}
-}
-
-func TestDomainsAreTheSameInAnySpelling(t *testing.T) {
-	s := newStore(token.Owner{Organization: "acme", ID: "bob", Email: "bob@bücher.example"})
-	result, _, err := handle(t, s, "bounce", func(d map[string]any) {
-		d["bounce"] = map[string]any{
-			"bounceType": "Permanent", "bouncedRecipients": []any{map[string]any{"emailAddress": "bob@xn--bcher-kva.example"}},
-		}
-	})
-	if err != nil || result.Undeliverable != 1 {
-		t.Errorf("%+v, %v", result, err)
-	}
-}
-
-// SES may tell of each recipient in an event of its own.
-func TestTheLastOfSeveralBouncesMakesTheNoticeDueAgain(t *testing.T) {
-	s := newStore(bob, alice)
-	bounce := func(address string) feedback.Result {
-		t.Helper()
-		result, _, err := handle(t, s, "bounce", func(d map[string]any) {
-			d["bounce"] = map[string]any{
-				"bounceType": "Permanent", "bouncedRecipients": []any{map[string]any{"emailAddress": address}},
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return result
-	}
-	if got := bounce(bob.Email); got != (feedback.Result{Undeliverable: 1}) {
-		t.Errorf("after the first of two: %+v", got)
-	}
-	if got := bounce(alice.Email); got != (feedback.Result{Undeliverable: 1, Requeued: 1}) {
-		t.Errorf("after both: %+v", got)
-	}
-	fresh := newStore(bob, alice)
-	fresh.fail["Owners"] = errors.New("out of reach")
-	if _, _, err := handle(t, fresh, "bounce", nil); err == nil {
-		t.Error("what could not be found out was taken for an answer")
 	}
 }

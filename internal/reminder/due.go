@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/internal/notice"
+	"latchkey/internal/reminder/mail"
 	"latchkey/internal/token"
 )
 
@@ -18,9 +20,9 @@ const maxDuePerShard = 4000
 
 // allDue reads all shards of the work queue at once. One that cannot be read does not
 // hold up the others: the error comes with what they hold.
-func allDue(ctx context.Context, queue Reader, shards int, today token.Date) ([]token.DueNotice, error) {
+func allDue(ctx context.Context, queue Reader, shards int, today token.Date) ([]notice.Due, error) {
 	var mu sync.Mutex
-	var all []token.DueNotice
+	var all []notice.Due
 	var unread error
 	var reading sync.WaitGroup
 	for shard := range shards {
@@ -35,20 +37,36 @@ func allDue(ctx context.Context, queue Reader, shards int, today token.Date) ([]
 		})
 	}
 	reading.Wait()
-	// A token that another run moves on while the index is read can be seen twice.
-	slices.SortFunc(all, func(a, b token.DueNotice) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.On, a.On)) })
-	all = slices.CompactFunc(all, func(a, b token.DueNotice) bool { return a.ID == b.ID })
+	// An entry that another run moves on while the index is read can be seen twice.
+	slices.SortFunc(all, func(a, b notice.Due) int {
+		return cmp.Or(cmp.Compare(a.String(), b.String()), cmp.Compare(b.On, a.On))
+	})
+	all = slices.CompactFunc(all, func(a, b notice.Due) bool { return a.Ref == b.Ref })
 	return all, unread
 }
 
-// batch is what one e-mail is about: due tokens of one owner.
+// batch is what one e-mail is about: due entries of one recipient.
 type batch struct {
-	organization, owner string
-	due                 []token.DueNotice // those that nothing has become of yet
+	organization, recipient string
+	about                   mail.About
+	mail                    token.ID     // the id of the e-mail
+	due                     []notice.Due // those that nothing has become of yet
 }
 
-// ready parts what may be claimed from what is held for later, or by another run.
-func ready(due []token.DueNotice, now time.Time) (free, held []token.DueNotice) {
+// aboutOf is the kind of e-mail that an entry goes into.
+func aboutOf(d notice.Due) mail.About {
+	switch {
+	case !d.Notice:
+		return mail.Expiry
+	case d.Kind == notice.Revoked:
+		return mail.Revoked
+	default:
+		return mail.Instead
+	}
+}
+
+// ready parts what may be leased from what waits for another try, or is another run's.
+func ready(due []notice.Due, now time.Time) (free, held []notice.Due) {
 	for _, d := range due {
 		if d.HeldUntil.Before(now) {
 			free = append(free, d)
@@ -59,43 +77,53 @@ func ready(due []token.DueNotice, now time.Time) (free, held []token.DueNotice) 
 	return free, held
 }
 
-// group puts the tokens of one owner together, at most size in a batch. The batches with
-// the oldest notices come first, but behind those that have not failed yet: what is refused
-// again and again must not keep others from being told.
-func group(due []token.DueNotice, size int) []*batch {
-	slices.SortFunc(due, func(a, b token.DueNotice) int {
-		return cmp.Or(cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Owner, b.Owner),
-			cmp.Compare(a.On, b.On), cmp.Compare(a.ID, b.ID))
+// group puts what goes to one recipient in one e-mail together. What has just happened
+// comes first, then the batches with the oldest notices, and behind them those that have
+// failed: what is refused again and again must not keep others from being notified.
+func group(due []notice.Due) []*batch {
+	slices.SortFunc(due, func(a, b notice.Due) int {
+		return cmp.Or(cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Recipient, b.Recipient),
+			cmp.Compare(aboutOf(a), aboutOf(b)), cmp.Compare(a.On, b.On), cmp.Compare(a.ID, b.ID))
 	})
 	var batches []*batch
 	for _, d := range due {
 		last := len(batches) - 1
-		if last < 0 || batches[last].organization != d.Organization || batches[last].owner != d.Owner ||
-			len(batches[last].due) == size {
-			batches = append(batches, &batch{organization: d.Organization, owner: d.Owner})
+		if last < 0 || batches[last].organization != d.Organization || batches[last].recipient != d.Recipient ||
+			batches[last].about != aboutOf(d) {
+			batches = append(batches, &batch{organization: d.Organization, recipient: d.Recipient, about: aboutOf(d)})
 			last++
 		}
 		batches[last].due = append(batches[last].due, d)
 	}
 	slices.SortStableFunc(batches, func(a, b *batch) int {
-		return cmp.Or(cmp.Compare(a.failing(), b.failing()), cmp.Compare(a.due[0].On, b.due[0].On))
+		return cmp.Or(compare(a.failing(), b.failing()), compare(a.about != mail.Revoked, b.about != mail.Revoked),
+			cmp.Compare(a.due[0].On, b.due[0].On))
 	})
 	return batches
 }
 
-// failing is 1 if sending any of the batch's notices has failed before, else 0.
-func (b *batch) failing() int {
-	if slices.ContainsFunc(b.due, func(d token.DueNotice) bool { return d.Failing }) {
+// compare orders false before true.
+func compare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
 		return 1
 	}
-	return 0
 }
 
-// take removes tokens from those that nothing has become of yet, and returns them.
-func (b *batch) take(ids []token.ID) []token.DueNotice {
-	var taken []token.DueNotice
-	b.due = slices.DeleteFunc(b.due, func(d token.DueNotice) bool {
-		if !slices.Contains(ids, d.ID) {
+// failing reports whether sending any of the batch's notices has failed before.
+func (b *batch) failing() bool {
+	return slices.ContainsFunc(b.due, func(d notice.Due) bool { return d.Failing })
+}
+
+// take removes entries from those that nothing has become of yet, and returns them.
+func (b *batch) take(entries []notice.Ref) []notice.Due {
+	var taken []notice.Due
+	b.due = slices.DeleteFunc(b.due, func(d notice.Due) bool {
+		if !slices.Contains(entries, d.Ref) {
 			return false
 		}
 		taken = append(taken, d)
@@ -104,11 +132,11 @@ func (b *batch) take(ids []token.ID) []token.DueNotice {
 	return taken
 }
 
-// ids are the tokens that nothing has become of yet.
-func (b *batch) ids() []token.ID {
-	ids := make([]token.ID, 0, len(b.due))
+// entries are those that nothing has become of yet.
+func (b *batch) entries() []notice.Ref {
+	entries := make([]notice.Ref, 0, len(b.due))
 	for _, d := range b.due {
-		ids = append(ids, d.ID)
+		entries = append(entries, d.Ref)
 	}
-	return ids
+	return entries
 }

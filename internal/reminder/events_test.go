@@ -1,15 +1,16 @@
 package reminder_test
 
 import (
+	"encoding/base64"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"latchkey/internal/local"
+	"latchkey/internal/dev/local"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/sample"
+	"latchkey/internal/reminder/mail/sample"
 	"latchkey/internal/token"
 )
 
@@ -18,7 +19,7 @@ func (s *site) audited(id token.ID) [][2]string {
 	s.t.Helper()
 	out, err := local.NewDynamoDBClient(dynamoDB).Query(s.t.Context(), &dynamodb.QueryInput{
 		TableName: &s.table, KeyConditionExpression: new("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "AUDIT#" + s.org}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "AUDIT#" + base64.RawURLEncoding.EncodeToString([]byte(s.org))}},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -49,16 +50,13 @@ func TestEveryNoticeIsAnEvent(t *testing.T) {
 	s.run()
 	s.pass(8 * day)
 	s.run()
-	gone := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
+	s.unreachable("bob")
 	s.pass(7 * day)
 	s.run()
 	s.pass(day + time.Minute) // somebody might have turned up
 	s.run()
 	want := [][2]string{
-		{"token.issued", ""}, {"token.expiring", ""}, {"token.expiring", ""}, {"token.expired", "nobody could be told by e-mail"},
+		{"token.issued", ""}, {"token.expiring", ""}, {"token.expiring", ""}, {"token.expired", "nobody could be notified by e-mail"},
 	}
 	got := s.audited(k.ID)
 	if len(got) != len(want) {
@@ -75,8 +73,9 @@ func TestNewRefusesAHalfBuiltReminder(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	whole := reminder.Config{
-		Queue: s.store, Mailer: s.mailer, Composer: newComposer(t, sample.Style), Schedule: schedule, Shards: 1, MaxGroup: 1,
-		Now: time.Now, NewID: func(time.Time) (token.ID, error) { return "", nil }, Log: logger(s.log),
+		Queue: s.store, Mailer: s.mailer, Composer: newComposer(t, sample.Style), Schedule: schedule, Shards: 1, MaxWrites: 14,
+		AdminsSeenWithin: day,
+		Now:              time.Now, NewID: func(time.Time) (token.ID, error) { return "", nil }, Log: logger(s.log),
 	}
 	if _, err := reminder.New(whole); err != nil {
 		t.Errorf("a whole one: %v", err)
@@ -87,7 +86,8 @@ func TestNewRefusesAHalfBuiltReminder(t *testing.T) {
 		"composer": func(c *reminder.Config) { c.Composer = nil },
 		"schedule": func(c *reminder.Config) { c.Schedule = nil },
 		"shards":   func(c *reminder.Config) { c.Shards = 0 },
-		"group":    func(c *reminder.Config) { c.MaxGroup = 0 },
+		"writes":   func(c *reminder.Config) { c.MaxWrites = 13 },
+		"admins":   func(c *reminder.Config) { c.AdminsSeenWithin = 0 },
 		"clock":    func(c *reminder.Config) { c.Now = nil },
 		"ids":      func(c *reminder.Config) { c.NewID = nil },
 		"log":      func(c *reminder.Config) { c.Log = nil },

@@ -3,7 +3,7 @@ package reminder
 // NewPace is that of a run.
 var NewPace = newPace
 
-// Limit is how many recipients a second are sent to now.
+// Limit is how many e-mails a second are sent now.
 func (p *pace) Limit() float64 { return float64(p.limiter.Limit()) }
 
 // Slower halves a rate that was too fast, Faster goes back towards what is granted.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"latchkey/internal/local/faulty"
-	"latchkey/internal/token"
+	"latchkey/internal/notice"
+
+	"latchkey/internal/dev/local/faulty"
 )
 
 // What DynamoDB and SES answer when all is not well.
@@ -48,7 +50,7 @@ func TestTheTableFailsForAMoment(t *testing.T) {
 				if r := s.run(); r.Sent != len(tokens) {
 					t.Errorf("%+v", r)
 				}
-				s.told(tokens, 1)
+				s.notified(tokens, 1)
 			})
 		}
 	}
@@ -68,7 +70,7 @@ func TestTheTableFailsForGood(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 				defer cancel()
 				r, err := s.try(ctx)
-				if (err != nil) != (operation == "Query") || r.Failed+r.Left != r.Due || r.Due > 0 && r.Failed == 0 {
+				if (err != nil) != (operation == "Query") || r.Failed+r.Deferred != r.Due || r.Due > 0 && r.Failed == 0 {
 					t.Errorf("%+v, %v", r, err)
 				}
 				before := s.copies()
@@ -102,7 +104,7 @@ func TestTheAnswerToARecordIsLost(t *testing.T) {
 	if r := s.run(); r.Sent != 2 || r.Failed != 0 {
 		t.Errorf("%+v", r)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // A token that is gone when its notice is recorded does not keep the others, nor the
@@ -117,11 +119,11 @@ func TestOneTokenCannotBeRecorded(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	if r, err := s.try(ctx); err != nil || r.Sent != 1 || r.Failed != 1 || r.Mails != 1 {
+	if r, err := s.try(ctx); err != nil || r.Sent != 2 || r.Failed != 0 || r.Mails != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	kept, err := s.direct.Mail(t.Context(), s.mails()[0].ID)
-	if err != nil || len(kept.Recipients) != 1 || len(kept.Tokens) != 2 {
+	if err != nil || kept.Recipient != "owner0" || len(kept.Entries) != 2 {
 		t.Errorf("the e-mail's record is %+v, %v", kept, err)
 	}
 	if r := s.run(); r.Due != 0 {
@@ -138,7 +140,7 @@ func TestSESFailsForAMoment(t *testing.T) {
 	if r := s.run(); r.Sent != 4 {
 		t.Errorf("%+v", r)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // What SES refuses stays due: the next run has it, once.
@@ -164,14 +166,14 @@ func TestSESRefuses(t *testing.T) {
 			s.ses.Fail("SendEmail", 0, faulty.Always, c.fault)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // for it slows down
 			defer cancel()
-			if r, err := s.try(ctx); err != nil || !c.failed(r.Failed) || r.Left != 4-r.Failed || r.Mails != 0 {
+			if r, err := s.try(ctx); err != nil || !c.failed(r.Failed) || r.Deferred != 4-r.Failed || r.Mails != 0 {
 				t.Errorf("%+v, %v", r, err)
 			}
 			s.ses.Heal()
 			if r := s.run(); r.Sent != 4 {
 				t.Errorf("the next run: %+v", r)
 			}
-			s.told(tokens, 1)
+			s.notified(tokens, 1)
 		})
 	}
 }
@@ -182,13 +184,13 @@ func TestCapacityFails(t *testing.T) {
 	s := newSite(t)
 	tokens := s.issued(3)
 	s.ses.Fail("GetAccount", 0, faulty.Always, faulty.Answer(http.StatusForbidden, "AccessDeniedException", "no"))
-	if r, err := s.try(t.Context()); err == nil || r.Due != 4 || r.Left != 4 {
+	if r, err := s.try(t.Context()); err == nil || r.Due != 4 || r.Deferred != 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s.told(tokens, 0)
+	s.notified(tokens, 0)
 	s.ses.Heal()
 	s.run()
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // One bad address or failed send never stops the rest.
@@ -240,7 +242,7 @@ func TestRejectedForADay(t *testing.T) {
 		}
 		s.pass(6*time.Hour + time.Minute)
 	}
-	if r := s.run(); r.Sent != 1 {
+	if r := s.run(); r.Delegated != 1 || r.Sent != 1 {
 		t.Errorf("%+v", r)
 	}
 	if m := s.mails(); len(m) != 1 || m[0].To[0] != s.email("admin") {
@@ -252,7 +254,6 @@ func TestRejectedForADay(t *testing.T) {
 func TestRejectedForAWeek(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.seen(s.principal("admin"))
 	k := s.issue(s.principal("bob"), 30)
 	s.pass(30 * day)
 	s.ses.Fail("SendEmail", 0, faulty.Always, refused)
@@ -262,13 +263,17 @@ func TestRejectedForAWeek(t *testing.T) {
 		}
 		s.pass(12 * time.Hour)
 	}
-	if got, err := s.direct.Token(t.Context(), k.ID); err != nil || len(got.Notices) != 0 {
-		t.Errorf("before the week is over: notices %+v, %v", got.Notices, err)
+	if got := s.outcomes(k.ID); len(got) != 0 {
+		t.Errorf("before the week is over: %+v", got)
 	}
-	s.run()
-	got, err := s.direct.Token(t.Context(), k.ID)
-	if err != nil || len(got.Notices) != 3 || got.Notices[2].DaysBefore != 0 || got.Notices[2].MessageID != "" {
-		t.Errorf("notices %+v, %v", got.Notices, err)
+	if r := s.run(); r.Abandoned != 1 {
+		t.Errorf("after a week: %+v", r)
+	}
+	got := s.outcomes(k.ID)
+	if len(got) != 3 || !slices.ContainsFunc(got, func(o notice.Outcome) bool {
+		return o.Kind == notice.Expires(0) && o.State == notice.Abandoned && o.MessageID == ""
+	}) {
+		t.Errorf("outcomes %+v", got)
 	}
 	if r := s.run(); r.Due != 0 {
 		t.Errorf("it is still tried: %+v", r)
@@ -276,35 +281,31 @@ func TestRejectedForAWeek(t *testing.T) {
 }
 
 // An owner who cannot be reached, and no admin either: somebody may turn up within a day.
-// After that it is given up, and the failure counted once more.
+// After that it is abandoned, and the API, the event and the count say so.
 func TestNobodyCanBeReached(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	k := s.issue(s.principal("bob"), 30)
-	bob := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
-	if err := s.direct.MarkUndeliverable(t.Context(), bob); err != nil {
-		t.Fatal(err)
-	}
+	s.unreachable("bob")
 	s.pass(15 * day)
 	for range 4 {
-		if r := s.run(); r.Failed != 1 || r.GivenUp != 0 {
+		if r := s.run(); r.Deferred != 1 || r.Abandoned != 0 {
 			t.Errorf("%+v", r)
 		}
 		s.pass(6*time.Hour + time.Minute)
 	}
-	if r := s.run(); r.Failed != 1 || r.GivenUp != 1 {
+	if r := s.run(); r.Failed != 1 || r.Abandoned != 1 {
 		t.Errorf("after a day: %+v", r)
 	}
 	if r := s.run(); r.Due != 0 {
 		t.Errorf("again: %+v", r)
 	}
-	got, err := s.direct.Token(t.Context(), k.ID)
-	if err != nil || len(got.Notices) != 1 || got.Notices[0].MessageID != "" {
-		t.Errorf("notices %+v, %v", got.Notices, err)
+	if got := s.outcomes(k.ID); len(got) != 1 || got[0].State != notice.Abandoned {
+		t.Errorf("outcomes %+v", got)
 	}
 	s.seen(s.principal("admin"))
 	s.pass(8 * day)
-	if r := s.run(); r.Sent != 1 {
+	if r := s.run(); r.Delegated != 1 || r.Sent != 1 {
 		t.Errorf("the next notice, now that there is an admin: %+v", r)
 	}
 }

@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/dynamo"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/token"
 )
 
@@ -24,19 +23,13 @@ func TestRecordsAreRefused(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := s.try(ctx)
-	if err != nil || r.Mails != 1 || r.Failed == 0 || r.Left == 0 {
+	if err != nil || r.Mails != 1 || r.Failed == 0 || r.Deferred == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	held := 0
-	for shard := range dynamo.Shards {
-		due, err := s.direct.Due(t.Context(), shard, token.DateOf(s.clock()), 10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range due {
-			if d.Failing && d.HeldUntil.Equal(s.clock().Add(time.Hour)) {
-				held++
-			}
+	for _, d := range s.due() {
+		if d.Failing && d.HeldUntil.Equal(s.clock().Add(time.Hour)) {
+			held++
 		}
 	}
 	if held != r.Failed {
@@ -61,10 +54,10 @@ func TestRefusedMailKeepsNobodyWaiting(t *testing.T) {
 	s.mailer = newMailer(t, s.ses.URL, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if r, err := s.try(ctx); err != nil || r.Sent != 1 || r.Left == 0 {
+	if r, err := s.try(ctx); err != nil || r.Sent != 1 || r.Deferred == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s.told([]token.Token{good}, 1)
+	s.notified([]token.Token{good}, 1)
 }
 
 // While SES has a fault of its own the waits stay short, and none outlasts the notice.
@@ -159,7 +152,7 @@ func TestAClaimOutlivesItsRun(t *testing.T) {
 	if r, err := s.try(ctx); err != nil || r.Sent != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // It turns midnight while a run is at it.
@@ -199,7 +192,7 @@ func TestRevokedWhileWaitingForATurn(t *testing.T) {
 	if r := s.run(); r.Skipped != 1 || r.Mails != 0 {
 		t.Errorf("%+v", r)
 	}
-	s.told([]token.Token{k}, 0)
+	s.notified([]token.Token{k}, 0)
 }
 
 // A run whose time is almost up begins nothing.
@@ -216,5 +209,5 @@ func TestNothingIsBegunAtTheEnd(t *testing.T) {
 	if r, err := s.try(ctx); err != nil || r.Due == 0 || r.Mails != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s.told(tokens, 0)
+	s.notified(tokens, 0)
 }

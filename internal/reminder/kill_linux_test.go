@@ -14,11 +14,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"latchkey/internal/local"
-	"latchkey/internal/local/child"
-	"latchkey/internal/local/faulty"
-	"latchkey/internal/local/lambda"
-	"latchkey/internal/local/localtest"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/child"
+	"latchkey/internal/dev/local/faulty"
+	"latchkey/internal/dev/local/lambda"
+	"latchkey/internal/dev/local/localtest"
 	"latchkey/internal/reminder"
 )
 
@@ -80,7 +80,7 @@ func TestTheProcessIsKilled(t *testing.T) {
 				if operation == "SendEmail" && after || operation == "TransactWriteItems" && !after {
 					want = 2
 				}
-				s.told(tokens, want)
+				s.notified(tokens, want)
 			})
 		}
 	}

@@ -5,117 +5,151 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/internal/local"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
-// reaches finds whom of an organization mail reaches.
-func (w *world) reaches(organization string, admins bool) []string {
-	var to []string
+// inPlaceOf finds how many admins mail reaches in an owner's place.
+func (w *model) inPlaceOf(owner *person) int {
+	n := 0
 	for _, p := range w.people {
-		if p.Organization == organization && !p.unreachable && (p.Role == token.RoleAdmin || !admins) {
-			to = append(to, p.Email)
+		if p.Organization == owner.Organization && p.Role == token.RoleAdmin && !p.unreachable && p != owner {
+			n++
 		}
 	}
-	return to
+	return n
 }
 
 // look takes what SES has taken in a run, and checks each e-mail against what happened.
-func (w *world) look() {
+func (w *model) look() {
 	w.t.Helper()
 	for _, m := range w.mails() {
-		w.mailed++
 		w.mail = append(w.mail, m)
 		ids := tokensIn(m.Text)
-		if len(ids) == 0 {
-			w.t.Errorf("a mail about nothing: %s", m.Subject)
+		if len(ids) == 0 || len(m.To) != 1 || w.owners[m.To[0]] == nil {
+			w.t.Errorf("a mail to %q about %d tokens: %s", m.To, len(ids), m.Subject)
+			continue
 		}
-		w.told[m.ID] = map[token.ID]int{}
+		w.about[m.ID] = map[token.ID]notice.Kind{}
 		for _, id := range ids {
-			w.check(m, w.tokens[id])
+			w.check(m, w.owners[m.To[0]], w.tokens[id])
 		}
 	}
 	w.empty()
-	for _, h := range w.tokens { // those that there was nobody to tell about
-		days, ok := h.notice(w.today())
-		if ok && h.owner.unreachable && !slices.ContainsFunc(w.people, func(p *person) bool {
-			return p.Organization == h.Organization && p.Role == token.RoleAdmin && !p.unreachable && p != h.owner
-		}) {
-			h.excused[days] = true
-			if w.clock().After(h.held) {
-				h.fails(w.clock(), 4*time.Hour)
+	for _, h := range w.tokens {
+		for _, o := range w.outcomes(h.ID) {
+			if _, known := h.admins[o.Kind]; o.State != notice.Delegated || known {
+				continue
+			}
+			h.admins[o.Kind] = o.Admins
+			if want := w.inPlaceOf(h.owner); o.Admins != want {
+				w.t.Errorf("%s of token %s was delegated to %d admins, want %d", o.Kind, h.ID, o.Admins, want)
 			}
 		}
 	}
 }
 
-func (w *world) check(m local.Mail, h *history) {
+// check holds one token in an e-mail to what may be sent.
+func (w *model) check(m local.Mail, to *person, h *history) {
 	w.t.Helper()
 	if h == nil {
 		w.t.Errorf("a mail about a token that was never issued: %s", m.Text)
 		return
 	}
-	days, ok := h.notice(w.today())
-	expired := w.today() >= h.ExpiresOn
-	h.copies[days]++
-	w.told[m.ID][h.ID] = days
-	switch {
-	case !ok:
-		w.t.Errorf("a notice before its time about token %s", h.ID)
-	case h.revoked:
-		w.t.Errorf("a notice about token %s, which was revoked", h.ID)
-	case expired != (days == 0) || expired != strings.Contains(m.Text, "Expired on:   "+h.ExpiresOn.Start().Format("2 January 2006")):
-		w.t.Errorf("token %s of %s, on %s: %s", h.ID, h.ExpiresOn, w.today(), m.Text)
-	case h.copies[days] > 1+h.allowed[days]:
-		w.t.Errorf("%d copies of notice %d about token %s, at most %d are allowed", h.copies[days], days, h.ID, 1+h.allowed[days])
+	kind, ok := h.notice(w.today())
+	revoked := strings.Contains(m.Subject, "revoked")
+	if revoked {
+		kind = notice.Revoked
 	}
-	toOwner := slices.Equal(m.To, []string{h.owner.Email}) && !h.owner.unreachable
-	toAdmins := !slices.ContainsFunc(m.To, func(to string) bool {
-		return !slices.Contains(w.reaches(h.Organization, true), to) || to == h.owner.Email
-	})
-	if !toOwner && !toAdmins || toAdmins && !h.owner.unreachable && h.failing.IsZero() {
-		w.t.Errorf("a notice about token %s of %s went to %q", h.ID, h.owner.Email, m.To)
+	what := heard{kind, to}
+	h.copies[what]++
+	w.about[m.ID][h.ID] = kind
+	expired := w.today() >= h.ExpiresOn
+	switch {
+	case to.Email != m.To[0]:
+		w.t.Errorf("a mail to an old address of %s", to.Subject)
+	case to.unreachable:
+		w.t.Errorf("a mail to %s, whom none reaches", to.Email)
+	case revoked && (!h.byAnother || to != h.owner):
+		w.t.Errorf("%s was notified that token %s of %s was revoked", to.Email, h.ID, h.owner.Email)
+	case !revoked && h.revoked != 0:
+		w.t.Errorf("a notice about token %s, which was revoked", h.ID)
+	case !revoked && (!ok || expired != (kind == notice.Expires(0)) || expired != strings.Contains(m.Text, "Expired on:   "+h.ExpiresOn.Start().Format("2 January 2006"))):
+		w.t.Errorf("token %s of %s, on %s: %s", h.ID, h.ExpiresOn, w.today(), m.Text)
+	case to != h.owner && (to.Role != token.RoleAdmin || to.Organization != h.Organization):
+		w.t.Errorf("a notice about token %s of %s went to %s", h.ID, h.owner.Email, to.Email)
+	case to != h.owner && strings.Contains(m.Subject, h.Name):
+		w.t.Errorf("the name of another's token in the subject %q", m.Subject)
+	case h.copies[what] > 1+h.allowed[what]:
+		w.t.Errorf("%d copies of %s about token %s to %s, at most %d are allowed", h.copies[what], kind, h.ID, to.Email, 1+h.allowed[what])
 	}
 }
 
-// complete checks that a run has told all there was to tell.
-func (w *world) complete() {
+// complete checks that a run has sent all there was to send: what it has not waits for
+// another try, or was tried for a day.
+func (w *model) complete() {
 	w.t.Helper()
-	w.faults.Lock()
-	defer w.faults.Unlock()
-	for _, h := range w.sorted() {
-		days, ok := h.notice(w.today())
-		waits := !w.clock().After(h.held)
-		if ok && !h.revoked && h.copies[days] == 0 && !h.excused[days] && !waits {
-			w.t.Errorf("on %s nobody was told that token %s of %s expires on %s", w.today(), h.ID, h.owner.Email, h.ExpiresOn)
-		}
-		if !waits {
-			h.failing, h.held = time.Time{}, time.Time{}
-		}
-	}
+	held := map[notice.Ref]bool{}
 	for _, d := range w.due() {
-		h := w.tokens[d.ID]
-		days, _ := h.notice(w.today())
-		if w.clock().After(h.held) && !h.excused[days] {
-			w.t.Errorf("token %s is still due since %s", d.ID, d.On)
+		if !d.HeldUntil.After(w.clock()) || d.HeldUntil.After(w.clock().Add(day)) {
+			if d.HeldUntil.Equal(w.clock()) {
+				continue
+			}
+			w.t.Errorf("%s is still due since %s, and held until %s", d.Ref, d.On, d.HeldUntil)
+		}
+		held[d.Ref] = true
+	}
+	for _, h := range w.sorted() {
+		kind, ok := h.notice(w.today())
+		date := h.ExpiresOn
+		if h.revoked != 0 {
+			kind, ok, date = notice.Revoked, h.byAnother, h.revoked
+		}
+		if !ok {
+			continue
+		}
+		o := notice.Leased{Outcomes: w.outcomes(h.ID)}.Outcome(kind, date)
+		switch o.State {
+		case notice.Sent:
+			if h.copies[heard{kind, h.owner}] == 0 {
+				w.t.Errorf("%s of token %s is recorded as sent, and was not", kind, h.ID)
+			}
+		case notice.Delegated: // the notices to admins are entries of their own
+		case notice.Abandoned:
+			if w.clock().Sub(h.since(kind)) < day {
+				w.t.Errorf("%s of token %s was abandoned within a day", kind, h.ID)
+			}
+		case notice.Bounced, notice.Covered, "":
+			waits := held[notice.Ref{ID: h.ID}]
+			if h.revoked != 0 {
+				waits = slices.ContainsFunc(w.due(), func(d notice.Due) bool { return d.Kind == notice.Revoked && d.Recipient == h.owner.Subject })
+			}
+			if !waits {
+				w.t.Errorf("on %s nobody was notified of %s of token %s of %s, which is %q", w.today(), kind, h.ID, h.owner.Email, o.State)
+			}
 		}
 	}
+}
+
+// since is when a notice became due.
+func (h *history) since(kind notice.Kind) time.Time {
+	if days, ok := kind.Days(); ok {
+		return (h.ExpiresOn - token.Date(days)).Start()
+	}
+	return h.revoked.Start()
 }
 
 // recorded checks at the end that the table says what was sent.
-func (w *world) recorded() {
+func (w *model) recorded() {
 	w.t.Helper()
 	for _, h := range w.sorted() {
-		k, err := w.direct.Token(w.t.Context(), h.ID)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, n := range k.Notices {
+		for _, o := range w.outcomes(h.ID) {
 			known := slices.ContainsFunc(w.mail, func(m local.Mail) bool {
-				return m.ID == n.MessageID && slices.Contains(tokensIn(m.Text), h.ID)
+				return m.ID == o.MessageID && slices.Contains(tokensIn(m.Text), h.ID)
 			})
-			if n.MessageID != "" && !known {
-				w.t.Errorf("token %s: notice %d is recorded as sent by e-mail %s, which was not", h.ID, n.DaysBefore, n.MessageID)
+			if o.MessageID != "" && !known {
+				w.t.Errorf("token %s: %s is recorded as sent by e-mail %s, which was not", h.ID, o.Kind, o.MessageID)
 			}
 		}
 	}

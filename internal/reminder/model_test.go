@@ -12,25 +12,25 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/dynamo"
-	"latchkey/internal/local"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/faulty"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
-// world is what the model knows of a site: who there is, what happened to each token,
-// and what may therefore have been sent.
-type world struct {
+// model is what is known of a site: who there is, what happened to each token, and what
+// may therefore have been sent to whom.
+type model struct {
 	*site
 	random *rand.Rand
 	people []*person
+	owners map[string]*person // by every address that they had
 	tokens map[token.ID]*history
 	mail   []local.Mail // all there ever was, for bounces
-	lapsed time.Time    // no claim of a run that died is left after it
-	mailed int          // for the summary
+	lapsed time.Time    // no lease of a run that died is left after it
 	runs   map[string]int
-	told   map[string]map[token.ID]int // the notices in each mail, by its id
-	met    time.Time                   // when the admins were last seen
+	about  map[string]map[token.ID]notice.Kind // the notices in each mail, by its id
+	met    time.Time                           // when the admins were last seen
 
 	faults sync.Mutex // over what a fault notes while a run is under way
 }
@@ -38,31 +38,37 @@ type world struct {
 type person struct {
 	token.Principal
 	unreachable bool // the address bounced, or was complained of
+	markedAt    time.Time
 }
 
 // history is what happened to one token.
 type history struct {
 	token.Token
-	owner   *person
-	revoked bool
-	copies  map[int]int  // e-mails about each notice, by days before expiry
-	allowed map[int]int  // second copies that the invariant allows
-	excused map[int]bool // there was nobody to tell
-	failing time.Time    // since when sending has failed
-	held    time.Time    // until when it is not tried again
+	owner     *person
+	revoked   token.Date          // when; 0: it is not
+	byAnother bool                // who revoked it
+	copies    map[heard]int       // e-mails
+	allowed   map[heard]int       // second copies that the invariant allows
+	admins    map[notice.Kind]int // to how many it was delegated
+}
+
+// heard is a notice to one recipient.
+type heard struct {
+	kind notice.Kind
+	by   *person
 }
 
 // notice is the tightest one whose date has come, if any.
-func (h *history) notice(today token.Date) (days int, ok bool) {
+func (h *history) notice(today token.Date) (notice.Kind, bool) {
 	first, has := schedule.Next(h.ExpiresOn, token.DateOf(h.CreatedAt))
 	if !has || today < first {
-		return 0, false
+		return "", false
 	}
-	days, _, ok = schedule.Due(h.ExpiresOn, today)
-	return days, ok
+	days, _, ok := schedule.Due(h.ExpiresOn, today)
+	return notice.Expires(days), ok
 }
 
-func (w *world) today() token.Date { return token.DateOf(w.clock()) }
+func (w *model) today() token.Date { return token.DateOf(w.clock()) }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
@@ -88,16 +94,16 @@ func TestModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{
+	w := &model{
 		site: newSiteAt(t, server.Endpoint()), random: rand.New(rand.NewPCG(seed, 0)),
-		tokens: map[token.ID]*history{}, runs: map[string]int{}, told: map[string]map[token.ID]int{},
+		owners: map[string]*person{}, tokens: map[token.ID]*history{}, runs: map[string]int{}, about: map[string]map[token.ID]notice.Kind{},
 	}
 	for _, organization := range []string{w.org, w.org + "-b"} {
 		for _, name := range []string{"admin1", "admin2", "anna", "ben", "cleo"} {
 			p := w.principal(name)
 			p.Organization, p.Email = organization, name+"."+organization[len(w.org):]+w.email("x")
 			w.people = append(w.people, &person{Principal: p})
-			w.seen(p)
+			w.acts(w.people[len(w.people)-1])
 		}
 	}
 	w.met = w.clock()
@@ -109,11 +115,11 @@ func TestModel(t *testing.T) {
 		}
 	}
 	w.recorded()
-	t.Logf("MODEL_SEED=%d: %d days, %d tokens, %d e-mails, steps %v", seed, int(w.clock().Sub(begin)/day), len(w.tokens), w.mailed, w.runs)
+	t.Logf("MODEL_SEED=%d: %d days, %d tokens, %d e-mails, steps %v", seed, int(w.clock().Sub(begin)/day), len(w.tokens), len(w.mail), w.runs)
 }
 
 // step does one thing at random, more often what matters more.
-func (w *world) step() {
+func (w *model) step() {
 	kinds := []struct {
 		name   string
 		weight int
@@ -144,18 +150,29 @@ func (w *world) step() {
 		}
 	}
 	w.pass(time.Duration(w.random.IntN(6*60)) * time.Minute)
-	if w.clock().Sub(w.met) > 30*day { // who is not seen for 90 days is no admin any more
+	if w.clock().Sub(w.met) > 20*day { // who is not seen for 30 days is no admin any more
 		w.met = w.clock()
 		for _, p := range w.people {
 			if p.Role == token.RoleAdmin {
-				w.seen(p.Principal)
+				w.acts(p)
 			}
 		}
 	}
 }
 
-func (w *world) issueSome() {
+// acts has the API see a person. Some days after it bounced, their address gets another
+// chance.
+func (w *model) acts(p *person) {
+	w.owners[p.Email] = p
+	w.seen(p.Principal)
+	if w.clock().Sub(p.markedAt) >= 3*day {
+		p.unreachable = false
+	}
+}
+
+func (w *model) issueSome() {
 	p := pick(w.random, w.people)
+	w.acts(p)
 	for range 1 + w.random.IntN(3) {
 		days := 1 + w.random.IntN(365)
 		if w.random.IntN(2) == 0 {
@@ -163,13 +180,13 @@ func (w *world) issueSome() {
 		}
 		k := w.issue(p.Principal, days)
 		w.tokens[k.ID] = &history{
-			Token: k, owner: p, copies: map[int]int{}, allowed: map[int]int{}, excused: map[int]bool{},
+			Token: k, owner: p, copies: map[heard]int{}, allowed: map[heard]int{}, admins: map[notice.Kind]int{},
 		}
 	}
 }
 
 // sorted are the tokens in the order of their issue, so that a seed means one history.
-func (w *world) sorted() []*history {
+func (w *model) sorted() []*history {
 	var all []*history
 	for _, h := range w.tokens {
 		all = append(all, h)
@@ -178,63 +195,55 @@ func (w *world) sorted() []*history {
 	return all
 }
 
-func (w *world) revokeSome() {
+// revokeSome has a token revoked by its owner or by an admin.
+func (w *model) revokeSome() {
 	if len(w.tokens) == 0 {
 		return
 	}
-	h := pick(w.random, w.sorted())
-	w.revoke(h.owner.Principal, h.Token)
-	h.revoked = true
+	h, by := pick(w.random, w.sorted()), pick(w.random, w.people)
+	if h.revoked != 0 {
+		return
+	}
+	if by.Role != token.RoleAdmin || by.Organization != h.Organization {
+		by = h.owner
+	}
+	w.acts(by)
+	w.revoke(by.Principal, h.Token)
+	h.revoked, h.byAnother = w.today(), by != h.owner
 }
 
-func (w *world) changeAddress() {
+func (w *model) changeAddress() {
 	p := pick(w.random, w.people)
 	p.Email, p.unreachable = fmt.Sprintf("%s.%d%s", p.Subject, w.random.IntN(1e6), p.Email[strings.IndexByte(p.Email, '@'):]), false
-	w.seen(p.Principal)
+	w.acts(p)
 }
 
-// bounce has SES say that a recent mail, to some or all of its recipients, bounced.
-func (w *world) bounce() {
+// bounce has SES say that a recent mail bounced, for good or for now.
+func (w *model) bounce() {
 	if len(w.mail) == 0 {
 		return
 	}
 	m := pick(w.random, w.mail[max(0, len(w.mail)-10):])
-	for _, address := range m.To {
-		if w.random.IntN(4) == 0 {
-			continue
-		}
-		if _, err := w.direct.Mail(w.t.Context(), m.ID); err != nil {
-			return // the process died before it was recorded
-		}
-		if w.hear("Bounce", m, address).Undeliverable == 1 {
-			for _, p := range w.people {
-				p.unreachable = p.unreachable || p.Email == address
-			}
-		}
-		for _, d := range w.due() { // the same notice may be told again, no other
-			told, in := w.told[m.ID][d.ID]
-			if days, ok := w.tokens[d.ID].notice(w.today()); in && ok && days == told {
-				w.tokens[d.ID].allowed[days]++
-			}
-		}
+	if _, err := w.direct.Mail(w.t.Context(), m.ID); err != nil {
+		return // the process died before it was recorded
 	}
-}
-
-// due is all of the queue that is due.
-func (w *world) due() []token.DueNotice {
-	var all []token.DueNotice
-	for shard := range dynamo.Shards {
-		due, err := w.direct.Due(w.t.Context(), shard, w.today(), 10000)
-		if err != nil {
-			w.t.Fatal(err)
+	to := w.owners[m.To[0]]
+	if w.random.IntN(2) == 0 {
+		w.bounced(m)
+		if to.Email == m.To[0] {
+			to.unreachable, to.markedAt = true, w.clock()
 		}
-		all = append(all, due...)
+	} else {
+		w.hear("Bounce", "Transient", "General", m)
 	}
-	return all
+	for id, kind := range w.about[m.ID] { // the same notice may be sent again, no other
+		w.tokens[id].allowed[heard{kind, to}]++
+	}
+	w.pass(time.Second)
 }
 
 // clean has so many undisturbed runs take place at once.
-func (w *world) clean(runs int) {
+func (w *model) clean(runs int) {
 	var running sync.WaitGroup
 	for range runs {
 		running.Go(func() {
@@ -251,68 +260,53 @@ func (w *world) clean(runs int) {
 }
 
 // crash has a run die at some call.
-func (w *world) crash() {
-	step := pick(w.random, []string{"due", "capacity", "owners", "admins", "claim", "claim", "send", "send", "mark", "mark"})
+func (w *model) crash() {
+	step := pick(w.random, []string{"due", "capacity", "people", "admins", "lease", "lease", "records", "send", "send", "mark", "mark"})
 	c := crashing(w.site, step, w.random.IntN(4), w.random.IntN(2) == 0)
 	c.run(w.site)
 	w.lapsed = w.clock().Add(15*time.Minute + 6*time.Second)
 	w.look()
-	for _, id := range c.window() {
-		if days, ok := w.tokens[id].notice(w.today()); ok {
-			w.tokens[id].allowed[days]++
-		}
+	for _, open := range c.window() {
+		w.allow(open.token, open.to)
+	}
+}
+
+// allow says that the invariant allows another copy of what an e-mail was about.
+func (w *model) allow(id token.ID, to string) {
+	h := w.tokens[id]
+	kind, ok := h.notice(w.today())
+	if h.revoked != 0 {
+		kind, ok = notice.Revoked, true
+	}
+	if ok {
+		h.allowed[heard{kind, w.owners[to]}]++
 	}
 }
 
 // failSES has SES refuse, break down or lose its answer for some e-mails of a run.
-func (w *world) failSES() {
-	kind := w.random.IntN(4)
-	w.ses.Fail("SendEmail", w.random.IntN(2), 1+w.random.IntN(4), func(rw http.ResponseWriter, r *http.Request, forward http.Handler) {
-		switch kind {
-		case 0:
-			w.note(r, func(h *history) { h.fails(w.clock(), 4*time.Hour) })
-			refused(rw, r, forward)
-		case 1:
-			w.note(r, func(h *history) { h.fails(w.clock(), time.Hour) })
-			broken(rw, r, forward)
-		case 2:
-			w.note(r, func(h *history) {
-				h.fails(w.clock(), day)
-				if days, ok := h.notice(w.today()); ok {
-					h.allowed[days]++
+func (w *model) failSES() {
+	fault := pick(w.random, []faulty.Fault{refused, broken, tooManySent, nil})
+	if fault == nil {
+		fault = func(rw http.ResponseWriter, r *http.Request, forward http.Handler) {
+			body := peek(r)
+			w.faults.Lock()
+			for _, id := range tokensIn(body) {
+				for address := range w.owners {
+					if strings.Contains(body, `"`+address+`"`) {
+						w.allow(id, address)
+					}
 				}
-			})
+			}
+			w.faults.Unlock()
 			faulty.CutAfter(rw, r, forward)
-		default:
-			tooManySent(rw, r, forward)
 		}
-	})
+	}
+	w.ses.Fail("SendEmail", w.random.IntN(2), 1+w.random.IntN(4), fault)
 	w.disturbed()
 }
 
-// fails notes a try that failed: the next one waits for as long as it has been failing, up
-// to a bound, but not beyond the next notice date.
-func (h *history) fails(now time.Time, most time.Duration) {
-	if h.failing.IsZero() {
-		h.failing = now
-	}
-	h.held = now.Add(min(now.Sub(h.failing), most))
-	if next, ok := schedule.Next(h.ExpiresOn, token.DateOf(now)); ok && next.Start().Before(h.held) {
-		h.held = next.Start()
-	}
-}
-
-// note changes what is known of the tokens in an e-mail to SES.
-func (w *world) note(r *http.Request, change func(h *history)) {
-	w.faults.Lock()
-	defer w.faults.Unlock()
-	for _, id := range tokensIn(peek(r)) {
-		change(w.tokens[id])
-	}
-}
-
 // failTable has calls of the table fail for a moment.
-func (w *world) failTable() {
+func (w *model) failTable() {
 	fault := pick(w.random, []faulty.Fault{throttled, tooFast, broken, faulty.CutBefore, faulty.CutAfter})
 	for _, operation := range []string{"Query", "BatchGetItem", "UpdateItem", "TransactWriteItems"} {
 		w.dynamoDB.Fail(operation, w.random.IntN(20), 1+w.random.IntN(2), fault)
@@ -321,7 +315,7 @@ func (w *world) failTable() {
 }
 
 // limit has little quota left.
-func (w *world) limit() {
+func (w *model) limit() {
 	w.ses.Fail("GetAccount", 0, 1, faulty.AnswerJSON(http.StatusOK, "", map[string]any{
 		"SendingEnabled": true, "SendQuota": map[string]int{"Max24HourSend": 1000, "MaxSendRate": 100, "SentLast24Hours": 1000 - w.random.IntN(4)},
 	}))
@@ -329,7 +323,7 @@ func (w *world) limit() {
 }
 
 // disturbed has a run take place that need not complete its work.
-func (w *world) disturbed() {
+func (w *model) disturbed() {
 	if _, err := w.try(w.t.Context()); err != nil {
 		w.t.Error(err)
 	}

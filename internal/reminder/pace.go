@@ -9,7 +9,7 @@ import (
 )
 
 // finishMargin is kept of the run's time for what is under way when it ends: an e-mail
-// that SES takes 10 seconds to answer, its record or the release of its claims, and the
+// that SES takes 10 seconds to answer, its record or the release of its leases, and the
 // run's line in the log.
 const finishMargin = 20 * time.Second
 
@@ -17,8 +17,8 @@ const finishMargin = 20 * time.Second
 // that it sends too fast.
 const slowest = 0.5
 
-// pace holds a run to what SES grants, which is in recipients: so many a second, so many
-// a day. It is safe for concurrent use.
+// pace holds a run to what SES grants: so many e-mails a second, so many a day. It is safe
+// for concurrent use.
 type pace struct {
 	limiter *rate.Limiter
 	granted rate.Limit
@@ -48,21 +48,15 @@ func (p *pace) late() bool { return time.Until(p.stop) <= 0 }
 // pause has nothing more sent in this run.
 func (p *pace) pause() { p.paused.Store(true) }
 
-// wait takes an e-mail to so many people from the quota and waits for its turn. It
-// returns false, and has taken nothing, if the e-mail is not to be sent in this run.
-func (p *pace) wait(ctx context.Context, people int) bool {
+// wait takes an e-mail from the quota and waits for its turn. It returns false, and has
+// taken nothing, if the e-mail is not to be sent in this run.
+func (p *pace) wait(ctx context.Context) bool {
 	if p.over() {
 		return false
 	}
-	if p.quota.Add(-int64(people)) < 0 {
-		p.giveBack(people)
+	if p.quota.Add(-1) < 0 || !p.turn(ctx) {
+		p.giveBack()
 		return false
-	}
-	for range people {
-		if !p.turn(ctx) {
-			p.giveBack(people)
-			return false
-		}
 	}
 	return true
 }
@@ -75,10 +69,10 @@ func (p *pace) turn(ctx context.Context) bool {
 }
 
 // giveBack returns what wait took for an e-mail that was not sent after all.
-func (p *pace) giveBack(people int) { p.quota.Add(int64(people)) }
+func (p *pace) giveBack() { p.quota.Add(1) }
 
-// slower halves a rate that was too fast. Many e-mails are refused at once for one and
-// the same rate: it is halved once for all of them.
+// slower halves a rate that was too fast. All e-mails that were under way at that rate may
+// be refused for it: the rate is halved once, not once for each.
 func (p *pace) slower(from rate.Limit) {
 	if p.limiter.Limit() >= from {
 		p.limiter.SetLimit(min(p.granted, max(from/2, slowest)))

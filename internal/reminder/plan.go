@@ -6,84 +6,130 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/internal/notice"
+	"latchkey/internal/reminder/mail"
 	"latchkey/internal/token"
 )
 
 // PlanReader is what a plan reads.
 type PlanReader interface {
 	Reader
-	Token(ctx context.Context, id token.ID) (token.Token, error)
+	// Outcomes returns what has become of notices about a token.
+	Outcomes(ctx context.Context, id token.ID) ([]notice.Outcome, error)
+	// Notice returns a notice, or [token.ErrNotFound].
+	Notice(ctx context.Context, id token.ID) (notice.Notice, error)
 }
 
 // PlanConfig is what a plan needs. All of it is required.
 type PlanConfig struct {
-	Reader   PlanReader
-	Schedule token.Schedule
-	Shards   int // partitions of the work queue
-	MaxGroup int // tokens in one e-mail
-	Now      func() time.Time
+	Reader           PlanReader
+	Schedule         notice.Schedule
+	Shards           int // partitions of the work queue
+	AdminsSeenWithin time.Duration
+	Now              func() time.Time
 }
 
-// PlannedMail is an e-mail that a run would send.
+// PlannedMail is what a run would send to one recipient, or to several one by one.
 type PlannedMail struct {
-	Owner     token.Owner   // whose tokens it is about
-	To        []token.Owner // whom it goes to; nobody if neither the owner nor an admin can be reached
-	ForAdmins bool
-	Notices   []PlannedNotice
+	About   mail.About
+	For     token.Person   // whom it is for: the owner of the tokens, or another notice's recipient
+	To      []token.Person // whom it goes to, an e-mail each; nobody if nobody can be reached
+	Notices []PlannedNotice
 }
 
 // PlannedNotice is one token in an e-mail.
 type PlannedNotice struct {
-	Token      token.Token
-	DaysBefore int        // which notice: days before the expiry date
-	DueOn      token.Date // since when it is due
-	HeldUntil  time.Time  // no run tries it before: it failed, or another run is at it; or zero
+	Token     token.Token
+	Kind      notice.Kind
+	DueOn     token.Date // since when it is due
+	HeldUntil time.Time  // no run tries it before: it failed, or another run is at it; or zero
 }
 
 // Plan says what a run at a time would send, if it had the time and the quota. It
 // writes nothing. Unlike a run it believes the time, even if that has passed.
 func Plan(ctx context.Context, c PlanConfig, at time.Time) ([]PlannedMail, error) {
-	if c.Reader == nil || len(c.Schedule) == 0 || c.Shards < 1 || c.MaxGroup < 1 || c.Now == nil {
-		return nil, errors.New("plan: reader, schedule, shards, tokens in a mail and clock are required")
+	if c.Reader == nil || len(c.Schedule) == 0 || c.Shards < 1 || c.AdminsSeenWithin < day || c.Now == nil {
+		return nil, errors.New("plan: reader, schedule, shards, admins seen within and clock are required")
 	}
-	today := token.DateOf(at)
-	due, err := allDue(ctx, c.Reader, c.Shards, today)
+	// A run that only finds out what there is to send.
+	s := &sending{
+		Reminder: &Reminder{Config{Schedule: c.Schedule, Now: c.Now}}, today: token.DateOf(at), admins: admins{known: map[string]*found{}},
+	}
+	due, err := allDue(ctx, c.Reader, c.Shards, s.today)
 	if err != nil {
 		return nil, err
 	}
 	var mails []PlannedMail
-	for _, b := range group(due, c.MaxGroup) {
-		notices, err := c.notices(ctx, b, today)
+	for _, b := range group(due) {
+		items, err := c.items(ctx, s, b)
 		if err != nil {
 			return nil, err
 		}
-		if len(notices) == 0 {
+		if len(items) == 0 {
 			continue
 		}
-		to, err := findRecipients(ctx, c.Reader, b.organization, b.owner, c.Now())
+		m, err := c.mail(ctx, s, b)
 		if err != nil {
 			return nil, err
 		}
-		mails = append(mails, PlannedMail{Owner: to.owner, To: to.people, ForAdmins: to.forAdmins, Notices: notices})
+		for _, i := range items {
+			for _, t := range i.tokens {
+				m.Notices = append(m.Notices, PlannedNotice{Token: t, Kind: i.kind, DueOn: i.On, HeldUntil: i.HeldUntil})
+			}
+		}
+		mails = append(mails, m)
 	}
 	return mails, nil
 }
 
-// notices are those of a batch that there is something to tell about.
-func (c PlanConfig) notices(ctx context.Context, b *batch, today token.Date) ([]PlannedNotice, error) {
-	var notices []PlannedNotice
+// items are what there is to send of a batch.
+func (c PlanConfig) items(ctx context.Context, s *sending, b *batch) ([]item, error) {
+	leases := make([]notice.Leased, 0, len(b.due))
 	for _, d := range b.due {
-		t, err := c.Reader.Token(ctx, d.ID)
+		l := notice.Leased{Due: d}
+		var err error
+		if d.Notice {
+			l.Notice, err = c.Reader.Notice(ctx, d.ID)
+		} else {
+			l.Outcomes, err = c.Reader.Outcomes(ctx, d.ID)
+		}
 		if errors.Is(err, token.ErrNotFound) {
 			continue // deleted since
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading token %s: %w", d.ID, err)
+			return nil, fmt.Errorf("reading %s: %w", d.Ref, err)
 		}
-		days, _, ok := c.Schedule.Due(t.ExpiresOn, today)
-		if ok && t.RevokedAt.IsZero() && !wasTold(t, days) {
-			notices = append(notices, PlannedNotice{Token: t, DaysBefore: days, DueOn: d.On, HeldUntil: d.HeldUntil})
+		leases = append(leases, l)
+	}
+	records, err := c.Reader.Records(ctx, tokensOf(leases))
+	if err != nil {
+		return nil, fmt.Errorf("reading the records: %w", err)
+	}
+	var items []item
+	for _, l := range leases {
+		if i, ok := s.item(l, records, s.today); ok {
+			items = append(items, i)
 		}
 	}
-	return notices, nil
+	return items, nil
+}
+
+// mail finds whom a batch goes to.
+func (c PlanConfig) mail(ctx context.Context, s *sending, b *batch) (PlannedMail, error) {
+	to, err := person(ctx, c.Reader, b.organization, b.recipient)
+	if err != nil {
+		return PlannedMail{}, err
+	}
+	m := PlannedMail{About: b.about, For: to}
+	switch {
+	case reachable(to):
+		m.To = []token.Person{to}
+	case b.about == mail.Expiry:
+		admins, err := s.admins.of(ctx, c.Reader, b.organization, c.Now().Add(-c.AdminsSeenWithin))
+		if err != nil {
+			return PlannedMail{}, err
+		}
+		m.To = inPlaceOf(to, admins)
+	}
+	return m, nil
 }

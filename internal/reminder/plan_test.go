@@ -13,8 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"latchkey/internal/dev/local"
 	"latchkey/internal/dynamo"
-	"latchkey/internal/local"
+	"latchkey/internal/notice"
 	"latchkey/internal/reminder"
 	"latchkey/internal/token"
 )
@@ -44,10 +45,7 @@ func planned(t *testing.T) (s *site, at time.Time, tokens []token.Token) {
 	s = newSite(t)
 	s.seen(s.principal("admin"))
 	tokens = s.issued(2)
-	gone := token.Owner{Organization: s.org, ID: "owner1", Email: s.email("owner1")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
+	s.unreachable("owner1")
 	s.revoke(s.principal("owner2"), s.issue(s.principal("owner2"), 10))
 	s.issue(s.principal("owner3"), 100)
 	return s, s.clock(), tokens
@@ -59,7 +57,7 @@ func TestPlan(t *testing.T) {
 	s, at, tokens := planned(t)
 	before := s.content()
 	plan, err := reminder.Plan(t.Context(), reminder.PlanConfig{
-		Reader: s.direct, Schedule: schedule, Shards: dynamo.Shards, MaxGroup: dynamo.MaxMarks, Now: s.clock,
+		Reader: s.direct, Schedule: schedule, Shards: dynamo.Shards, AdminsSeenWithin: 30 * day, Now: s.clock,
 	}, at)
 	if err != nil || len(plan) != 2 {
 		t.Fatalf("%+v, %v", plan, err)
@@ -67,7 +65,7 @@ func TestPlan(t *testing.T) {
 	if s.content() != before || len(s.mails()) != 0 {
 		t.Error("planning changed the table or sent mail")
 	}
-	if r := s.run(); r.Mails != len(plan) || r.Sent != len(tokens) {
+	if r := s.run(); r.Mails != len(plan) || r.Sent != len(tokens) || r.Delegated != 1 {
 		t.Errorf("the run was not as planned: %+v", r)
 	}
 	for i, m := range s.mails() {
@@ -78,12 +76,12 @@ func TestPlan(t *testing.T) {
 		var ids []token.ID
 		for _, n := range plan[j].Notices {
 			ids = append(ids, n.Token.ID)
-			if n.DaysBefore != 15 || n.DueOn != token.DateOf(at) {
+			if n.Kind != notice.Expires(15) || n.DueOn != token.DateOf(at) {
 				t.Errorf("planned %+v", n)
 			}
 		}
 		slices.Sort(ids)
-		if !slices.Equal(ids, tokensIn(m.Text)) || plan[j].ForAdmins != strings.Contains(m.Subject, "cannot be reached") {
+		if !slices.Equal(ids, tokensIn(m.Text)) || (plan[j].For.ID != plan[j].To[0].ID) != strings.Contains(m.Subject, "cannot be reached") {
 			t.Errorf("planned %+v, sent %q to %q", plan[j], m.Subject, m.To)
 		}
 	}
@@ -100,7 +98,7 @@ func TestPlanOfWhatFailed(t *testing.T) {
 	s.pass(15 * day)
 	plan := func(c reminder.PlanConfig) []reminder.PlannedMail {
 		t.Helper()
-		c.Reader, c.Shards, c.MaxGroup, c.Now = s.direct, dynamo.Shards, dynamo.MaxMarks, s.clock
+		c.Reader, c.Shards, c.AdminsSeenWithin, c.Now = s.direct, dynamo.Shards, 30*day, s.clock
 		mails, err := reminder.Plan(t.Context(), c, s.clock())
 		if err != nil {
 			t.Fatal(err)
@@ -116,18 +114,18 @@ func TestPlanOfWhatFailed(t *testing.T) {
 	}
 	s.pass(16 * time.Minute)
 	s.run()
-	s.told([]token.Token{k}, 1)
+	s.notified([]token.Token{k}, 1)
 	s.pass(8 * day)
-	if p := plan(reminder.PlanConfig{Schedule: token.Schedule{15, 3, 0}}); len(p) != 0 {
+	if p := plan(reminder.PlanConfig{Schedule: notice.Schedule{15, 3, 0}}); len(p) != 0 {
 		t.Errorf("planned %+v, which was told", p)
 	}
 }
 
-// command builds and runs a command of internal/cmd.
+// command builds and runs a command of internal/dev/cmd.
 func command(t *testing.T, name string, environment []string, args ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), name)
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "latchkey/internal/cmd/"+name)
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "latchkey/internal/dev/cmd/"+name)
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}

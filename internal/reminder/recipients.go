@@ -3,71 +3,88 @@ package reminder
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"latchkey/internal/email"
 	"latchkey/internal/token"
 )
 
-const (
-	// adminsSeenWithin is how recently an admin must have signed in to be written to.
-	adminsSeenWithin = 90 * 24 * time.Hour
-	// maxAdmins is how many admins one e-mail goes to.
-	maxAdmins = 10
-)
+// maxAdmins is how many admins are notified in an owner's place.
+const maxAdmins = 10
 
-// recipients are whom an e-mail goes to.
-type recipients struct {
-	owner     token.Owner // whose tokens it is about
-	people    []token.Owner
-	forAdmins bool // people are admins, because the owner cannot be reached
+// admins finds an organization's admins once for a run.
+type admins struct {
+	mu    sync.Mutex
+	known map[string]*found
 }
 
-// findRecipients finds the owner's current address or, if mail does not reach it, the
-// organization's admins.
-func findRecipients(ctx context.Context, r Reader, organization, owner string, now time.Time) (recipients, error) {
-	owners, err := r.Owners(ctx, organization, []string{owner})
-	if err != nil {
-		return recipients{}, fmt.Errorf("reading the owner: %w", err)
-	}
-	o, ok := owners[owner]
-	if !ok {
-		o = token.Owner{Organization: organization, ID: owner}
-	}
-	if reachable(o) {
-		return recipients{owner: o, people: []token.Owner{o}}, nil
-	}
-	return findAdmins(ctx, r, o, now)
+// found is one organization's admins, when they are found.
+type found struct {
+	once   sync.Once
+	people []token.Person
+	err    error
 }
 
-// findAdmins finds whom to tell in place of an owner; perhaps nobody.
-func findAdmins(ctx context.Context, r Reader, owner token.Owner, now time.Time) (recipients, error) {
-	admins, err := r.Admins(ctx, owner.Organization, now.Add(-adminsSeenWithin))
-	if err != nil {
-		return recipients{}, fmt.Errorf("reading the admins: %w", err)
+// of are the admins of an organization who can be notified, one more than is needed: the
+// owner may be one of them.
+func (a *admins) of(ctx context.Context, r Reader, organization string, since time.Time) ([]token.Person, error) {
+	a.mu.Lock()
+	f := a.known[organization]
+	if f == nil {
+		f = &found{}
+		a.known[organization] = f
 	}
-	to := recipients{owner: owner, forAdmins: true}
-	for _, a := range admins {
-		known := slices.ContainsFunc(append(to.people, owner), func(o token.Owner) bool {
-			return o.ID == a.ID || strings.EqualFold(o.Email, a.Email)
-		})
-		if reachable(a) && !known && len(to.people) < maxAdmins {
-			to.people = append(to.people, a)
+	a.mu.Unlock()
+	f.once.Do(func() {
+		// Somebody whom the search did not reach must not look like nobody, should it panic.
+		f.err = fmt.Errorf("finding the admins ended half-way")
+		f.people, f.err = findAdmins(ctx, r, organization, since)
+	})
+	return f.people, f.err
+}
+
+func findAdmins(ctx context.Context, r Reader, organization string, since time.Time) ([]token.Person, error) {
+	var addresses []string
+	found, err := r.Admins(ctx, organization, since, maxAdmins+1, func(p token.Person) bool {
+		address := strings.ToLower(p.Email) // one person can have several accounts
+		if !reachable(p) || slices.Contains(addresses, address) {
+			return false
 		}
+		addresses = append(addresses, address)
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finding the admins: %w", err)
 	}
-	return to, nil
+	return found, nil
 }
 
-// reachable reports whether mail can be expected to arrive. SES takes no address with
-// other characters than ASCII before the @, and one such would turn away an e-mail to
-// several admins as a whole.
-func reachable(o token.Owner) bool {
-	a, err := mail.ParseAddress(o.Email)
-	if err != nil || a.Address != o.Email || o.Undeliverable {
-		return false
-	}
-	local := o.Email[:strings.LastIndexByte(o.Email, '@')]
-	return !strings.ContainsFunc(local, func(r rune) bool { return r > '~' })
+// inPlaceOf are the admins to notify in an owner's place.
+func inPlaceOf(owner token.Person, admins []token.Person) []token.Person {
+	others := slices.DeleteFunc(slices.Clone(admins), func(a token.Person) bool {
+		return a.ID == owner.ID || strings.EqualFold(a.Email, owner.Email)
+	})
+	return others[:min(maxAdmins, len(others))]
 }
+
+// person is what is known of somebody.
+func person(ctx context.Context, r Reader, organization, id string) (token.Person, error) {
+	people, err := r.PeopleByID(ctx, organization, []string{id})
+	if err != nil {
+		return token.Person{}, fmt.Errorf("reading a person: %w", err)
+	}
+	return known(people, organization, id), nil
+}
+
+func known(people map[string]token.Person, organization, id string) token.Person {
+	if p, ok := people[id]; ok {
+		return p
+	}
+	return token.Person{Organization: organization, ID: id}
+}
+
+// reachable reports whether mail can be expected to arrive.
+func reachable(p token.Person) bool { return email.Deliverable(p.Email) && !p.Undeliverable }

@@ -2,29 +2,27 @@ package reminder_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"latchkey/internal/dynamo"
+	"latchkey/internal/dev/local"
 	"latchkey/internal/feedback"
-	"latchkey/internal/local"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
-// hear has SES say that a mail bounced for good, or was complained of, at an address.
-func (s *site) hear(event string, m local.Mail, address string) feedback.Result {
+// hear has SES say what became of a mail.
+func (s *site) hear(event, kind, subType string, m local.Mail) feedback.Result {
 	s.t.Helper()
-	recipients := []map[string]string{{"emailAddress": address}}
 	detail, err := json.Marshal(map[string]any{
 		"eventType": event,
 		"mail":      map[string]any{"messageId": m.ID},
-		"bounce":    map[string]any{"bounceType": "Permanent", "bouncedRecipients": recipients},
-		"complaint": map[string]any{"complainedRecipients": recipients},
+		"bounce":    map[string]any{"bounceType": kind, "bounceSubType": subType},
+		"complaint": map[string]any{},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -40,64 +38,222 @@ func (s *site) hear(event string, m local.Mail, address string) feedback.Result 
 	return r
 }
 
-// What bounced is told to the admins, once; with a new address the owner is told again.
+// bounced has SES say that a mail bounced for good.
+func (s *site) bounced(m local.Mail) feedback.Result {
+	s.t.Helper()
+	return s.hear("Bounce", "Permanent", "General", m)
+}
+
+// What bounced goes to the admins, once to each; with a new address the owner is notified
+// again.
 func TestBouncedMailGoesToTheAdmins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	admins := []string{s.email("admin1"), s.email("admin2")}
 	for _, name := range []string{"admin1", "admin2", "admin3"} {
 		s.seen(s.principal(name))
 	}
-	gone := token.Owner{Organization: s.org, ID: "admin3", Email: s.email("admin3")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
+	s.unreachable("admin3")
 	bob := s.principal("bob")
-	s.issue(bob, 30)
+	k := s.issue(bob, 30)
 	s.issue(bob, 30)
 	s.pass(15 * day)
 	s.run()
 	first := s.mails()[0]
 	for _, requeued := range []int{2, 0} { // such events come at least once
-		if r := s.hear("Bounce", first, s.email("bob")); r.Undeliverable != 1 || r.Requeued != requeued {
+		if r := s.bounced(first); r.Undeliverable != 1 || r.Requeued != requeued {
 			t.Errorf("bounce: %+v, want %d requeued", r, requeued)
 		}
 	}
-	if r := s.run(); r.Sent != 2 || r.Mails != 1 {
+	if got := s.outcomes(k.ID); len(got) != 1 || got[0].State != notice.Bounced {
+		t.Errorf("outcomes %+v", got)
+	}
+	s.pass(time.Second)
+	if r := s.run(); r.Due != 4 || r.Delegated != 2 || r.Sent != 2 || r.Mails != 2 {
 		t.Errorf("after the bounce: %+v", r)
 	}
-	m := s.mails()[1]
-	slices.Sort(m.To)
-	if !slices.Equal(m.To, admins) || !strings.Contains(m.Subject, "Owner cannot be reached") || !strings.Contains(m.Text, s.email("bob")) {
-		t.Errorf("to %q: %s\n%s", m.To, m.Subject, m.Text)
+	m := s.mails()
+	for _, m := range m[1:] {
+		if !strings.Contains(m.Subject, "Owner cannot be reached") || !strings.Contains(m.Text, s.email("bob")) || len(tokensIn(m.Text)) != 2 {
+			t.Errorf("to %q: %s\n%s", m.To, m.Subject, m.Text)
+		}
 	}
-	if r := s.hear("Bounce", first, s.email("bob")); r.Requeued != 0 {
+	if to := s.recipients(); !slices.Equal(to, []string{s.email("admin1"), s.email("admin2"), s.email("bob")}) {
+		t.Errorf("mail went to %q", to)
+	}
+	if r := s.bounced(first); r.Requeued != 0 {
 		t.Errorf("the same bounce, late: %+v", r)
 	}
-	s.hear("Bounce", m, s.email("admin1"))
-	if r := s.run(); r.Due != 0 {
-		t.Errorf("one of two admins did not get it: %+v", r)
+	if got := s.outcomes(k.ID); len(got) != 1 || got[0].State != notice.Delegated || got[0].Admins != 2 {
+		t.Errorf("outcomes %+v", got)
 	}
 
 	bob.Email = s.email("robert")
 	s.seen(bob)
 	s.pass(8 * day)
 	s.run()
-	if m := s.mails(); len(m) != 3 || !slices.Equal(m[2].To, []string{s.email("robert")}) {
-		t.Errorf("with the new address: %+v", m[2:])
+	if m := s.mails(); len(m) != 4 || !slices.Equal(m[3].To, []string{s.email("robert")}) {
+		t.Errorf("with the new address: %+v", m[3:])
 	}
 	// A complaint ends mail to the owner, but this one has arrived.
-	if r := s.hear("Complaint", s.mails()[2], s.email("robert")); r.Undeliverable != 1 || r.Requeued != 0 {
+	if r := s.hear("Complaint", "", "", s.mails()[3]); r.Undeliverable != 1 || r.Requeued != 0 {
 		t.Errorf("complaint: %+v", r)
 	}
+	s.seen(s.principal("admin1"))
+	s.seen(s.principal("admin2"))
 	s.pass(7 * day)
 	s.run()
-	if m := s.mails(); len(m) != 4 || !slices.Equal(m[3].To, []string{s.email("admin2")}) || !strings.Contains(m[3].Subject, "have expired") {
-		t.Errorf("after the complaint: %+v", m[3:])
+	if m := s.mails(); len(m) != 6 || !strings.Contains(m[5].Subject, "have expired") {
+		t.Errorf("after the complaint: %+v", m[4:])
 	}
 }
 
-// A bounce that is heard when the next notice has been told makes nobody hear that twice.
+// Admins' e-mails that come back, each by itself and in any way, make no second copy to
+// the others. When all are given up, the API says so.
+func TestBouncesOfSeveralAdmins(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, name := range []string{"admin1", "admin2", "admin3"} {
+		s.seen(s.principal(name))
+	}
+	k := s.issue(s.principal("bob"), 30)
+	s.unreachable("bob")
+	s.pass(15 * day)
+	if r := s.run(); r.Mails != 3 {
+		t.Fatalf("%+v", r)
+	}
+	state := func() notice.State { return s.outcomes(k.ID)[0].State }
+	for _, m := range s.mails() {
+		if s.bounced(m).Requeued != 1 {
+			t.Errorf("the bounce of %q made nothing due", m.To)
+		}
+		s.pass(time.Second)
+		if r := s.run(); r.Mails != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if got := state(); got != notice.Delegated {
+		t.Errorf("it is %s", got)
+	}
+	s.pass(day + time.Minute) // some admin might have signed in with another address
+	if r := s.run(); r.Abandoned != 3 {
+		t.Errorf("%+v", r)
+	}
+	if got := state(); got != notice.Abandoned {
+		t.Errorf("when all are given up it is %s", got)
+	}
+	if got := s.audited(k.ID); len(got) != 5 || !strings.Contains(got[4][1], "could not be reached") {
+		t.Errorf("events %q", got)
+	}
+	if r := s.run(); r.Due != 0 || len(s.mails()) != 3 {
+		t.Errorf("%+v, %d mails", r, len(s.mails()))
+	}
+}
+
+// A temporary bounce of one admin, of whom SES says no more, is sent again to that one.
+func TestATemporaryBounceOfOneAdmin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin1"))
+	s.seen(s.principal("admin2"))
+	s.issue(s.principal("bob"), 30)
+	s.unreachable("bob")
+	s.pass(15 * day)
+	s.run()
+	for _, m := range s.mails() {
+		if m.To[0] == s.email("admin1") {
+			s.hear("Bounce", "Transient", "General", m)
+		}
+	}
+	s.pass(time.Hour + time.Second)
+	s.run()
+	if to := s.recipients(); !slices.Equal(to, []string{s.email("admin1"), s.email("admin1"), s.email("admin2")}) {
+		t.Errorf("mail went to %q", to)
+	}
+}
+
+// An automatic reply, which SES reports as a bounce, to each e-mail: a few more copies
+// within a day, and then the admins are notified. What they get is answered as well.
+func TestNoLoopOfAutomaticReplies(t *testing.T) {
+	t.Parallel()
+	for name, subType := range map[string]string{"an automatic reply": "General", "a full mailbox": "MailboxFull"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.seen(s.principal("admin"))
+			k := s.issue(s.principal("bob"), 30)
+			s.pass(15 * day)
+			replied := map[string]bool{}
+			abandoned := 0
+			for range 60 {
+				abandoned += s.run().Abandoned
+				for _, m := range s.mails() {
+					if !replied[m.ID] {
+						replied[m.ID] = true
+						s.hear("Bounce", "Transient", subType, m)
+					}
+				}
+				s.pass(time.Hour + time.Second)
+			}
+			heard := s.heard()
+			if bob, admin := heard[copyOf{k.ID, s.email("bob")}], heard[copyOf{k.ID, s.email("admin")}]; bob != 4 || admin != 4 {
+				t.Errorf("%d copies to the owner and %d to the admin, want 4 each", bob, admin)
+			}
+			if got := s.outcomes(k.ID); got[0].State != notice.Abandoned || abandoned != 1 {
+				t.Errorf("outcomes %+v, %d abandoned", got, abandoned)
+			}
+		})
+	}
+}
+
+// What cannot get better by sending the same again is not sent again to that address.
+func TestWhatBouncesForItsContent(t *testing.T) {
+	t.Parallel()
+	for name, hear := range map[string]func(s *site, m local.Mail) feedback.Result{
+		"refused content": func(s *site, m local.Mail) feedback.Result {
+			return s.hear("Bounce", "Transient", "ContentRejected", m)
+		},
+		"too large": func(s *site, m local.Mail) feedback.Result {
+			return s.hear("Bounce", "Transient", "MessageTooLarge", m)
+		},
+		"malware": func(s *site, m local.Mail) feedback.Result { return s.hear("Reject", "", "", m) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.seen(s.principal("admin"))
+			k := s.issue(s.principal("bob"), 30)
+			s.pass(15 * day)
+			s.run()
+			if r := hear(s, s.mails()[0]); r.Requeued != 1 || r.Undeliverable != 0 {
+				t.Errorf("%+v", r)
+			}
+			s.pass(time.Second)
+			if r := s.run(); r.Delegated != 1 || r.Sent != 1 {
+				t.Errorf("%+v", r)
+			}
+			if r := hear(s, s.mails()[1]); r.Requeued != 1 {
+				t.Errorf("%+v", r)
+			}
+			s.pass(time.Second)
+			if r := s.run(); r.Abandoned != 1 {
+				t.Errorf("%+v", r)
+			}
+			if to := s.recipients(); !slices.Equal(to, []string{s.email("admin"), s.email("bob")}) {
+				t.Errorf("mail went to %q", to)
+			}
+			if got := s.outcomes(k.ID); got[0].State != notice.Abandoned {
+				t.Errorf("outcomes %+v", got)
+			}
+			s.pass(8 * day) // the owner's address is as good as before
+			s.run()
+			if m := s.mails(); len(m) != 3 || m[2].To[0] != s.email("bob") {
+				t.Errorf("the next notice: %+v", m[2:])
+			}
+		})
+	}
+}
+
+// A bounce that is heard when the next notice has been sent makes nobody hear that twice.
 func TestALateBounceDoublesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -111,14 +267,15 @@ func TestALateBounceDoublesNothing(t *testing.T) {
 	s.seen(bob)
 	s.pass(8 * day)
 	s.run()
-	s.told([]token.Token{k}, 2)
-	if r := s.hear("Bounce", first, s.email("bob")); r.Requeued != 1 {
+	s.notified([]token.Token{k}, 2)
+	if r := s.bounced(first); r.Requeued != 1 {
 		t.Errorf("bounce: %+v", r)
 	}
+	s.pass(time.Second)
 	if r := s.run(); r.Skipped != 1 {
 		t.Errorf("%+v", r)
 	}
-	s.told([]token.Token{k}, 2)
+	s.notified([]token.Token{k}, 2)
 	s.pass(7 * day)
 	if r := s.run(); r.Sent != 1 {
 		t.Errorf("on expiry: %+v", r)
@@ -134,170 +291,14 @@ func TestWhatABounceMakesDueAgain(t *testing.T) {
 	s.pass(15 * day)
 	s.run()
 	s.revoke(bob, revoked)
-	if r := s.hear("Bounce", s.mails()[0], s.email("bob")); r.Requeued != 1 {
+	if r := s.bounced(s.mails()[0]); r.Requeued != 1 {
 		t.Errorf("one of two revoked: %+v", r)
 	}
 	var due []token.ID
-	for shard := range dynamo.Shards {
-		d, err := s.direct.Due(t.Context(), shard, token.DateOf(s.clock()), 10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range d {
-			due = append(due, n.ID)
-		}
+	for _, d := range s.due() {
+		due = append(due, d.ID)
 	}
 	if !slices.Equal(due, []token.ID{kept.ID}) {
 		t.Errorf("due are %q, want %s", due, kept.ID)
-	}
-}
-
-// SES does not take the address of one admin: the others hear all the same, and so do
-// those whose e-mails come after it.
-func TestOneBadAdminSilencesNobody(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	for _, name := range []string{"admin1", "admin2", "admin3"} {
-		s.seen(s.principal(name))
-	}
-	k := s.issue(s.principal("bob"), 30)
-	gone := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
-	s.pass(15 * day)
-	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, badAddress)
-	if r := s.run(); r.Sent != 1 || r.Mails != 2 {
-		t.Errorf("%+v", r)
-	}
-	var to []string
-	for _, m := range s.mails() {
-		to = append(to, m.To...)
-		if kept, err := s.direct.Mail(t.Context(), m.ID); err != nil || len(kept.Tokens) != 1 || kept.Tokens[0] != k.ID {
-			t.Errorf("the record of the mail to %q is %+v, %v", m.To, kept, err)
-		}
-	}
-	slices.Sort(to)
-	if !slices.Equal(to, []string{s.email("admin2"), s.email("admin3")}) {
-		t.Errorf("mail went to %q", to)
-	}
-}
-
-// Sending is paused while admins are told one by one: nothing more is tried in this run.
-func TestPausedWhileAdminsAreToldOneByOne(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.seen(s.principal("admin1"))
-	s.seen(s.principal("admin2"))
-	s.mailer = newMailer(t, s.ses.URL, 1) // one e-mail after the other
-	tokens := s.issued(2)
-	gone := token.Owner{Organization: s.org, ID: "owner0", Email: s.email("owner0")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
-	s.ses.FailWhen("SendEmail", func(body string) bool {
-		return about(s.email("admin1"))(body) && about(s.email("admin2"))(body)
-	}, 0, 1, badAddress)
-	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, paused)
-	s.ses.FailWhen("SendEmail", about(s.email("admin2")), 0, faulty.Always, paused)
-	if r := s.run(); r.Mails != 0 || r.Failed != 2 || r.Left != 1 {
-		t.Errorf("%+v", r)
-	}
-	s.ses.Heal()
-	s.mailer = newMailer(t, s.ses.URL, 1000)
-	if r := s.run(); r.Sent != 3 {
-		t.Errorf("the next run: %+v", r)
-	}
-	s.told(tokens, 1)
-}
-
-// An admin whose own address does not work is not told in their own place.
-func TestAnAdminWhoIsTheOwner(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.seen(s.principal("admin2"))
-	s.issue(s.principal("admin1"), 30)
-	s.pass(15 * day)
-	s.ses.FailWhen("SendEmail", about(s.email("admin1")), 0, faulty.Always, badAddress)
-	if r := s.run(); r.Sent != 1 {
-		t.Errorf("%+v", r)
-	}
-	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin2")}) {
-		t.Errorf("mails %+v", m)
-	}
-	if n := s.ses.Count("SendEmail"); n != 2 {
-		t.Errorf("%d tries, want one with the owner and one with the other admin", n)
-	}
-}
-
-// SES says no to the owner's address itself: the same run tells the admins.
-func TestABadAddressGoesToTheAdmins(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	s.seen(s.principal("admin"))
-	tokens := []token.Token{s.issue(s.principal("bob"), 30)}
-	s.pass(15 * day)
-	s.ses.FailWhen("SendEmail", about(s.email("bob")), 0, faulty.Always, badAddress)
-	if r := s.run(); r.Sent != 1 || r.Mails != 1 {
-		t.Errorf("%+v", r)
-	}
-	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin")}) {
-		t.Errorf("mails %+v", m)
-	}
-	s.told(tokens, 1)
-}
-
-// An address that SES never takes is not tried: it would turn away the other admins' too.
-func TestAddressesThatSESDoesNotTake(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	bob := s.principal("bob")
-	s.issue(bob, 30)
-	for i, bad := range []string{"jörg@" + s.domain, "Bob <bob@" + s.domain + ">", "bob", "a@b@" + s.domain} {
-		p := s.principal(fmt.Sprintf("admin%d", i))
-		p.Email = bad
-		s.seen(p)
-	}
-	twice := s.principal("admin8") // one person, two accounts
-	s.seen(twice)
-	twice.Subject = "admin9"
-	s.seen(twice)
-	bob.Email = "böb@" + s.domain
-	s.seen(bob)
-	s.pass(15 * day)
-	if r := s.run(); r.Sent != 1 {
-		t.Errorf("%+v", r)
-	}
-	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin8")}) {
-		t.Errorf("mails %+v", m)
-	}
-}
-
-// Admins of other organizations, and those who left, hear nothing.
-func TestWhoCountsAsAdmin(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	other := s.principal("admin")
-	other.Organization = "other-" + s.org
-	s.seen(other)
-	s.seen(s.principal("admin-left"))
-	demoted := s.principal("admin-demoted")
-	s.seen(demoted)
-	demoted.Role = token.RoleManager
-	s.pass(1)
-	s.seen(demoted)
-	s.issue(s.principal("bob"), 365)
-	s.pass(290 * day)
-	s.seen(s.principal("admin-new"))
-	gone := token.Owner{Organization: s.org, ID: "bob", Email: s.email("bob")}
-	if err := s.direct.MarkUndeliverable(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
-	s.pass(60 * day)
-	if r := s.run(); r.Sent != 1 {
-		t.Errorf("%+v", r)
-	}
-	if m := s.mails(); len(m) != 1 || !slices.Equal(m[0].To, []string{s.email("admin-new")}) {
-		t.Errorf("mails %+v", m)
 	}
 }

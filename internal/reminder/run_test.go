@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/dynamo"
-	"latchkey/internal/local/faulty"
 	"latchkey/internal/reminder"
 	"latchkey/internal/token"
 )
@@ -36,12 +36,12 @@ func TestOneMailAnOwner(t *testing.T) {
 	if r := s.run(); r.Due != 4 || r.Sent != 4 || r.Mails != 3 || r.OldestOverdueHours != 0 {
 		t.Errorf("%+v", r)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 	for _, m := range s.mails() {
-		if m.Headers["Auto-Submitted"] != "auto-generated" || len(m.To) != 1 {
+		if m.Headers["Auto-Submitted"] != "auto-generated" || m.Headers["X-Auto-Response-Suppress"] != "All" || len(m.To) != 1 {
 			t.Errorf("mail to %q with headers %v", m.To, m.Headers)
 		}
-		if two := strings.Contains(m.Subject, "2 API tokens expire in 15 days"); two != (m.To[0] == s.email("owner0")) {
+		if two := strings.Contains(m.Subject, "2 API keys expire in 15 days"); two != (m.To[0] == s.email("owner0")) {
 			t.Errorf("%q got %q", m.To, m.Subject)
 		}
 	}
@@ -50,23 +50,23 @@ func TestOneMailAnOwner(t *testing.T) {
 	}
 }
 
-// A group larger than one transaction can record becomes several mails.
+// One e-mail for one owner and day, also for more tokens than one transaction can record.
 func TestManyTokensOfOneOwner(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	var tokens []token.Token
-	for range 60 {
+	for range 53 {
 		tokens = append(tokens, s.issue(s.principal("bob"), 30))
 	}
 	s.pass(15 * day)
 	before := s.dynamoDB.Count("TransactWriteItems")
-	if r := s.run(); r.Sent != 60 || r.Mails != 2 {
-		t.Errorf("%+v, want 60 notices in 2 mails", r)
+	if r := s.run(); r.Sent != 53 || r.Mails != 1 {
+		t.Errorf("%+v, want 53 notices in one e-mail", r)
 	}
 	if n := s.dynamoDB.Count("TransactWriteItems") - before; n != 2 {
-		t.Errorf("%d transactions, want one a mail", n)
+		t.Errorf("%d transactions, want 2", n)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // The event may come twice, and two runs may overlap: still one mail each.
@@ -92,7 +92,7 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	if sent != len(tokens) {
 		t.Errorf("%+v sent %d notices, want %d", results, sent, len(tokens))
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 func TestMailGoesToTheCurrentAddress(t *testing.T) {
@@ -155,7 +155,7 @@ func TestRevokedDuringARun(t *testing.T) {
 		if r := s.run(); r.Due != 0 {
 			t.Errorf("revoked during %s, a week later: %+v", operation, r)
 		}
-		s.told([]token.Token{k}, c.mails)
+		s.notified([]token.Token{k}, c.mails)
 	}
 }
 
@@ -165,11 +165,11 @@ type panicking struct {
 	owner string
 }
 
-func (p panicking) Owners(ctx context.Context, organization string, ids []string) (map[string]token.Owner, error) {
+func (p panicking) PeopleByID(ctx context.Context, organization string, ids []string) (map[string]token.Person, error) {
 	if slices.Contains(ids, p.owner) {
 		panic("bob@acme.example")
 	}
-	return p.Queue.Owners(ctx, organization, ids)
+	return p.Queue.PeopleByID(ctx, organization, ids)
 }
 
 func TestAPanicFailsOneBatch(t *testing.T) {
@@ -181,7 +181,7 @@ func TestAPanicFailsOneBatch(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s.run()
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // shardInUse is a shard of the work queue that holds something.
@@ -214,40 +214,37 @@ func TestAnUnreadableShardHoldsUpNoOther(t *testing.T) {
 	}
 	s.dynamoDB.Heal()
 	s.run()
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
-// The quota counts recipients: an e-mail to three admins takes three.
+// The quota counts e-mails, and each admin gets one.
 func TestTheQuotaIsKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, name := range []string{"admin1", "admin2", "admin3"} {
 		s.seen(s.principal(name))
 	}
-	tokens := s.issued(6)
-	for i := range 6 {
-		id := fmt.Sprintf("owner%d", i)
-		if err := s.direct.MarkUndeliverable(t.Context(), token.Owner{Organization: s.org, ID: id, Email: s.email(id)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.issued(6)
+	s.unreachable("owner0", "owner1", "owner2", "owner3", "owner4", "owner5")
 	quota := func(most, sent int) faulty.Fault {
 		return faulty.AnswerJSON(http.StatusOK, "", map[string]any{
 			"SendingEnabled": true, "SendQuota": map[string]int{"Max24HourSend": most, "MaxSendRate": 100, "SentLast24Hours": sent},
 		})
 	}
 	s.ses.Fail("GetAccount", 0, 1, quota(10, 10))
-	s.ses.Fail("GetAccount", 0, 1, quota(10, 2))
-	if r := s.run(); r.Left != 7 || r.Mails != 0 {
+	s.ses.Fail("GetAccount", 0, 1, quota(10, 8))
+	if r := s.run(); r.Deferred != 7 || r.Mails != 0 {
 		t.Errorf("without quota: %+v", r)
 	}
-	if r := s.run(); r.Mails != 2 || r.Left == 0 {
-		t.Errorf("with a quota of 8 recipients: %+v", r)
+	if r := s.run(); r.Delegated != 7 || r.Mails != 2 || r.Deferred == 0 {
+		t.Errorf("with a quota of 2: %+v", r)
 	}
-	if r := s.run(); r.Mails != 4 || r.Left != 0 {
+	if r := s.run(); r.Mails != 1 || r.Deferred != 0 {
 		t.Errorf("with all the quota: %+v", r)
 	}
-	s.told(tokens, 1)
+	if to := s.recipients(); !slices.Equal(to, []string{s.email("admin1"), s.email("admin2"), s.email("admin3")}) {
+		t.Errorf("mail went to %q", to)
+	}
 }
 
 // Many e-mails that are sent too fast at the same moment halve the rate once, not once
@@ -280,15 +277,15 @@ func TestWhatIsLeftIsForTheNextRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 	defer cancel()
 	r, err := s.try(ctx)
-	if err != nil || ctx.Err() != nil || r.Left == 0 || r.Mails == 0 || r.Failed > 0 {
+	if err != nil || ctx.Err() != nil || r.Deferred == 0 || r.Mails == 0 || r.Failed > 0 {
 		t.Errorf("%+v, %v; the time is up: %v", r, err, ctx.Err())
 	}
 	s.pass(day + 15*time.Minute)
 	s.mailer = newMailer(t, s.ses.URL, 1000)
-	if next := s.run(); next.Due != r.Left || next.Sent != r.Left {
+	if next := s.run(); next.Due != r.Deferred || next.Sent != r.Deferred {
 		t.Errorf("%+v after %+v", next, r)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // The run's time ends while SES has not answered. What the run has claimed it gives
@@ -305,7 +302,7 @@ func TestTimeOutDuringASend(t *testing.T) {
 	if r := s.run(); r.Sent != 2 {
 		t.Errorf("the next run: %+v", r)
 	}
-	s.told(tokens, 1)
+	s.notified(tokens, 1)
 }
 
 // The oldest notices go first, and the metric tells of the oldest that is left.
@@ -322,10 +319,10 @@ func TestTheOldestGoFirst(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	r, err := s.try(ctx)
-	if err != nil || r.Left == 0 || r.OldestOverdueHours > 49 || r.OldestOverdueHours < 47 {
+	if err != nil || r.Deferred == 0 || r.OldestOverdueHours > 49 || r.OldestOverdueHours < 47 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	s.told([]token.Token{old}, 1)
+	s.notified([]token.Token{old}, 1)
 }
 
 // The overdue metric says how far behind the notices are.
@@ -336,7 +333,7 @@ func TestOverdue(t *testing.T) {
 	s.issue(s.principal("later"), 16) // due a day after the others
 	s.pass(2 * day)
 	s.ses.Fail("SendEmail", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "SendingPausedException", "paused"))
-	if r := s.run(); r.Failed+r.Left != 3 || r.OldestOverdueHours < 48 || r.OldestOverdueHours > 48.1 {
+	if r := s.run(); r.Failed+r.Deferred != 3 || r.OldestOverdueHours < 48 || r.OldestOverdueHours > 48.1 {
 		t.Errorf("%+v", r)
 	}
 	s.ses.Heal()
@@ -344,7 +341,7 @@ func TestOverdue(t *testing.T) {
 	s.dynamoDB.Fail("TransactWriteItems", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow"))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
-	if r, err := s.try(ctx); err != nil || r.Failed == 0 || r.Failed+r.Left != 3 || r.OldestOverdueHours < 48 {
+	if r, err := s.try(ctx); err != nil || r.Failed == 0 || r.Failed+r.Deferred != 3 || r.OldestOverdueHours < 48 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	s.dynamoDB.Heal()

@@ -1,18 +1,14 @@
 package reminder_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,11 +19,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/dynamo"
-	"latchkey/internal/local"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/notice"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/sample"
+	"latchkey/internal/reminder/mail/sample"
 	"latchkey/internal/ses"
 	"latchkey/internal/token"
 )
@@ -92,7 +89,7 @@ type site struct {
 	now time.Time
 }
 
-var schedule = token.Schedule{15, 7, 0}
+var schedule = notice.Schedule{15, 7, 0}
 
 // start is when each site begins: 00:05 of tomorrow. Were it in the past, DynamoDB's time
 // to live would delete what the tests write.
@@ -184,21 +181,22 @@ func (s *site) principal(name string) token.Principal {
 func (s *site) issue(p token.Principal, days int) token.Token {
 	s.t.Helper()
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Store: s.direct, Prefix: "lk", Notices: schedule, MaxActive: 200, RetentionDays: 90, Now: s.clock, Random: rand.Reader,
+		Store: s.direct, Prefix: "lk", NotifyOn: schedule.First, MaxActive: 200, MaxDaily: 10000, RetentionDays: 90,
+		Now: s.clock, Random: rand.Reader,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	k, _, err := issuer.Issue(s.t.Context(), p, token.IssueRequest{Name: "Token of " + p.Subject, ExpiresInDays: &days})
+	k, err := issuer.Issue(s.t.Context(), p, token.IssueRequest{Name: "Token of " + p.Subject, ExpiresInDays: &days})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return k
+	return k.Token
 }
 
 func (s *site) manager() *token.Manager {
 	s.t.Helper()
-	m, err := token.NewManager(token.ManagerConfig{Store: s.direct, Now: s.clock, Random: rand.Reader})
+	m, err := token.NewManager(token.ManagerConfig{Store: s.direct, Fold: strings.ToLower, Now: s.clock, Random: rand.Reader})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -220,17 +218,54 @@ func (s *site) revoke(p token.Principal, k token.Token) {
 	}
 }
 
-// delete removes a token's record, as its time to live does.
+// delete removes a token's record and its entry, as their time to live does.
 func (s *site) delete(id token.ID) {
-	_, err := local.NewDynamoDBClient(dynamoDB).DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
-		TableName: &s.table,
-		Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: "TOKEN#" + string(id)}, "sk": &types.AttributeValueMemberS{Value: "TOKEN"},
-		},
-	})
-	if err != nil {
-		s.t.Error(err)
+	for _, sk := range []string{"TOKEN", "QUEUE"} {
+		_, err := local.NewDynamoDBClient(dynamoDB).DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{
+			TableName: &s.table,
+			Key: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: "TOKEN#" + string(id)}, "sk": &types.AttributeValueMemberS{Value: sk},
+			},
+		})
+		if err != nil {
+			s.t.Error(err)
+		}
 	}
+}
+
+// unreachable marks people whom mail does not reach.
+func (s *site) unreachable(names ...string) {
+	s.t.Helper()
+	for _, name := range names {
+		p := token.Person{Organization: s.org, ID: name, Email: s.email(name)}
+		if err := s.direct.MarkUndeliverable(s.t.Context(), p, s.clock()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// outcomes are what became of a token's notices, oldest first.
+func (s *site) outcomes(id token.ID) []notice.Outcome {
+	s.t.Helper()
+	outcomes, err := s.direct.Outcomes(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return outcomes
+}
+
+// due is all of the queue that is due.
+func (s *site) due() []notice.Due {
+	s.t.Helper()
+	var all []notice.Due
+	for shard := range dynamo.Shards {
+		due, err := s.direct.Due(s.t.Context(), shard, token.DateOf(s.clock()), 10000)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, due...)
+	}
+	return all
 }
 
 // reminder is one that works through the proxies, or with what is given instead.
@@ -240,7 +275,7 @@ func (s *site) reminder(changes ...func(*reminder.Config)) *reminder.Reminder {
 	style.ConsoleURL = "https://keys." + s.domain
 	c := reminder.Config{
 		Queue: s.store, Mailer: s.mailer, Composer: newComposer(s.t, style), Schedule: schedule,
-		Shards: dynamo.Shards, MaxGroup: dynamo.MaxMarks, Now: s.clock,
+		Shards: dynamo.Shards, MaxWrites: dynamo.MaxWrites, AdminsSeenWithin: 30 * day, Now: s.clock,
 		NewID: func(at time.Time) (token.ID, error) { return token.NewID(at, rand.Reader) },
 		Log:   logger(s.log),
 	}
@@ -273,97 +308,7 @@ func (s *site) try(ctx context.Context, changes ...func(*reminder.Config)) (remi
 
 func (s *site) adds(r reminder.Result) {
 	s.t.Helper()
-	if r.Due != r.Sent+r.Skipped+r.Failed+r.Left {
+	if r.Due != r.Sent+r.Delegated+r.Skipped+r.Failed+r.Deferred || r.Abandoned > r.Failed {
 		s.t.Errorf("the result does not add up: %+v", r)
 	}
-}
-
-// mails returns all that SES took for people of this site, oldest first.
-func (s *site) mails() []local.Mail {
-	s.t.Helper()
-	all, err := local.ReadMail(context.WithoutCancel(s.t.Context()), s.server)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return slices.DeleteFunc(all, func(m local.Mail) bool {
-		return !slices.ContainsFunc(m.To, func(to string) bool { return strings.HasSuffix(to, "@"+s.domain) })
-	})
-}
-
-var tokenLink = regexp.MustCompile(`#/tokens/([0-9A-Z]{26})`)
-
-// copies counts the mails about each token.
-func (s *site) copies() map[token.ID]int {
-	s.t.Helper()
-	copies := map[token.ID]int{}
-	for _, m := range s.mails() {
-		for _, id := range tokensIn(m.Text) {
-			copies[id]++
-		}
-	}
-	return copies
-}
-
-// tokensIn finds the tokens that a mail is about, by its links.
-func tokensIn(text string) []token.ID {
-	var ids []token.ID
-	for _, link := range tokenLink.FindAllStringSubmatch(text, -1) {
-		ids = append(ids, token.ID(link[1]))
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// told checks that there were so many mails about each of the tokens.
-func (s *site) told(tokens []token.Token, want int) {
-	s.t.Helper()
-	copies := s.copies()
-	for _, k := range tokens {
-		if copies[k.ID] != want {
-			s.t.Errorf("%d mails about token %s of %s, want %d", copies[k.ID], k.ID, k.Owner, want)
-		}
-	}
-}
-
-func logger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
-
-// logged is a log to look at.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// empty has the site's mail server forget its mail. It must not be shared.
-func (s *site) empty() {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server+"/clear-store", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
-		s.t.Fatalf("emptying the mailbox: %s, %v", response.Status, err)
-	}
-}
-
-// peek reads a request's body and leaves it there.
-func peek(r *http.Request) string {
-	body, _ := io.ReadAll(r.Body) // the proxy has it in memory
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return string(body)
 }

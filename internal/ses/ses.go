@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -24,6 +24,7 @@ import (
 
 	"latchkey/internal/email"
 	"latchkey/internal/reminder"
+	"latchkey/internal/reminder/mail"
 )
 
 // sendTimeout bounds one call. SES answers in well under a second.
@@ -109,20 +110,15 @@ func (m *Mailer) Capacity(ctx context.Context) (reminder.Capacity, error) {
 
 // Send implements [reminder.Mailer]. It makes one attempt: SES has no way to tell a
 // repeated request from a second e-mail.
-func (m *Mailer) Send(ctx context.Context, e reminder.Mail) (string, error) {
-	to := make([]string, 0, len(e.To))
-	for _, address := range e.To {
-		to = append(to, email.ASCII(address))
-	}
+func (m *Mailer) Send(ctx context.Context, e mail.Message) (string, error) {
 	content := func(s string) *types.Content { return &types.Content{Data: &s, Charset: aws.String("UTF-8")} }
 	in := &sesv2.SendEmailInput{
 		FromEmailAddress: &m.c.From,
-		Destination:      &types.Destination{ToAddresses: to},
+		Destination:      &types.Destination{ToAddresses: []string{email.ASCII(e.To)}},
 		Content: &types.EmailContent{Simple: &types.Message{
 			Subject: content(e.Subject),
 			Body:    &types.Body{Text: content(e.Text), Html: content(e.HTML)},
-			// Tells mail programs not to answer (RFC 3834, section 5).
-			Headers: []types.MessageHeader{{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}},
+			Headers: headers(),
 		}},
 	}
 	if m.c.ReplyTo != "" {
@@ -138,10 +134,17 @@ func (m *Mailer) Send(ctx context.Context, e reminder.Mail) (string, error) {
 	return aws.ToString(out.MessageId), nil
 }
 
+// headers tell mail programs not to answer (RFC 3834, section 5). Exchange goes by a header
+// of its own ([MS-OXCMAIL], X-Auto-Response-Suppress).
+func headers() []types.MessageHeader {
+	header := func(name, value string) types.MessageHeader { return types.MessageHeader{Name: &name, Value: &value} }
+	return []types.MessageHeader{header("Auto-Submitted", "auto-generated"), header("X-Auto-Response-Suppress", "All")}
+}
+
 // mailbox writes an address with a name as SES wants it: in ASCII, the name as encoded
 // words (RFC 2047).
 func mailbox(s string) (string, error) {
-	a, err := mail.ParseAddress(s)
+	a, err := netmail.ParseAddress(s)
 	if err != nil || isASCII(s) {
 		return s, err
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/mail"
+	netmail "net/mail"
 	"net/url"
 	"os"
 	"slices"
@@ -18,10 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"latchkey/internal/local"
-	"latchkey/internal/local/faulty"
+	"latchkey/internal/dev/local"
+	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/reminder"
-	"latchkey/internal/reminder/sample"
+	"latchkey/internal/reminder/mail"
+	"latchkey/internal/reminder/mail/sample"
 	"latchkey/internal/ses"
 )
 
@@ -78,21 +79,21 @@ func taken(t *testing.T, id string) local.Mail {
 func TestSend(t *testing.T) {
 	t.Parallel()
 	m := newMailer(t, endpoint, ses.Config{ReplyTo: "platform@acme.example", ConfigurationSet: "latchkey"})
-	id, err := m.Send(t.Context(), reminder.Mail{
-		To: []string{"bob@acme.example", "jane@bücher.example"}, Subject: "API token “プロダクション” expires", Text: "as text", HTML: "<p>as HTML</p>",
+	id, err := m.Send(t.Context(), mail.Message{
+		To: "jane@bücher.example", Subject: "API token “プロダクション” expires", Text: "as text", HTML: "<p>as HTML</p>",
 	})
 	if err != nil || id == "" {
 		t.Fatalf("id %q, %v", id, err)
 	}
 	got := taken(t, id)
 	if got.From != "Acme API <no-reply@acme.example>" || !slices.Equal(got.ReplyTo, []string{"platform@acme.example"}) ||
-		!slices.Equal(got.To, []string{"bob@acme.example", "jane@xn--bcher-kva.example"}) {
+		!slices.Equal(got.To, []string{"jane@xn--bcher-kva.example"}) {
 		t.Errorf("from %q to %q, reply to %q", got.From, got.To, got.ReplyTo)
 	}
 	if got.Subject != "API token “プロダクション” expires" || got.Text != "as text" || got.HTML != "<p>as HTML</p>" {
 		t.Errorf("content %+v", got)
 	}
-	if got.Headers["Auto-Submitted"] != "auto-generated" {
+	if got.Headers["Auto-Submitted"] != "auto-generated" || got.Headers["X-Auto-Response-Suppress"] != "All" {
 		t.Errorf("headers %v", got.Headers)
 	}
 }
@@ -101,7 +102,7 @@ func TestSend(t *testing.T) {
 func TestSenderInASCII(t *testing.T) {
 	t.Parallel()
 	m := newMailer(t, endpoint, ses.Config{From: "Müller API <no-reply@bücher.example>"})
-	id, err := m.Send(t.Context(), reminder.Mail{To: []string{"bob@acme.example"}, Subject: "s", Text: "t", HTML: "h"})
+	id, err := m.Send(t.Context(), mail.Message{To: "bob@acme.example", Subject: "s", Text: "t", HTML: "h"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +114,13 @@ func TestSenderInASCII(t *testing.T) {
 // Every sample, as the message that it becomes: a name must not turn into a header.
 func TestHeadersCannotBeInjected(t *testing.T) {
 	t.Parallel()
-	composer, err := reminder.NewComposer(sample.Style)
+	composer, err := mail.NewComposer(sample.Style)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := newMailer(t, endpoint, ses.Config{})
 	for _, s := range sample.Mails() {
-		e, err := composer.Compose(s.Notice)
+		e, err := composer.Compose(s.Content)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,17 +128,17 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", s.Name, err)
 		}
-		message, err := mail.ReadMessage(bytes.NewReader(eml(t, id)))
+		message, err := netmail.ReadMessage(bytes.NewReader(eml(t, id)))
 		if err != nil {
 			t.Fatalf("%s: %v", s.Name, err)
 		}
 		for name := range message.Header {
-			if !slices.Contains([]string{"From", "To", "Subject", "Auto-Submitted", "Message-Id", "Date", "Mime-Version", "Content-Type"}, name) {
+			if !slices.Contains([]string{"From", "To", "Subject", "Auto-Submitted", "X-Auto-Response-Suppress", "Message-Id", "Date", "Mime-Version", "Content-Type"}, name) {
 				t.Errorf("%s: there is a header %s: %s", s.Name, name, message.Header.Get(name))
 			}
 		}
 		to, err := message.Header.AddressList("To")
-		if err != nil || len(to) != len(s.Notice.To) {
+		if err != nil || len(to) != 1 {
 			t.Errorf("%s: to %v, %v", s.Name, to, err)
 		}
 	}
@@ -213,8 +214,8 @@ func TestEveryFailureHasItsMeaning(t *testing.T) {
 			t.Parallel()
 			proxy := faulty.NewProxy(t, endpoint)
 			proxy.Fail("SendEmail", 0, faulty.Always, c.fault)
-			_, err := newMailer(t, proxy.URL, ses.Config{}).Send(t.Context(), reminder.Mail{
-				To: []string{"bob@acme.example"}, Subject: "s", Text: "t", HTML: "h",
+			_, err := newMailer(t, proxy.URL, ses.Config{}).Send(t.Context(), mail.Message{
+				To: "bob@acme.example", Subject: "s", Text: "t", HTML: "h",
 			})
 			if err == nil {
 				t.Fatal("no error")
@@ -237,7 +238,7 @@ func TestEveryFailureHasItsMeaning(t *testing.T) {
 // Where no connection could be made, or no request, it is certain that nothing was sent.
 func TestNothingWasSentWithoutAConnection(t *testing.T) {
 	t.Parallel()
-	e := reminder.Mail{To: []string{"bob@acme.example"}, Subject: "s", Text: "t", HTML: "h"}
+	e := mail.Message{To: "bob@acme.example", Subject: "s", Text: "t", HTML: "h"}
 	if _, err := newMailer(t, "http://127.0.0.1:1", ses.Config{}).Send(t.Context(), e); !errors.Is(err, reminder.ErrUnreachable) {
 		t.Errorf("without a server: %v", err)
 	}

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"strings"
+	"time"
 )
 
 // Code names a kind of failure that a caller can act on. The set is closed: whatever
@@ -11,12 +12,14 @@ type Code string
 
 // The codes.
 const (
-	CodeInvalidRequest   Code = "invalid_request"    // the request breaks a rule; Fields say which
-	CodeForbidden        Code = "forbidden"          // the person's role does not allow it
-	CodeEmailNotVerified Code = "email_not_verified" // notices would have no address to go to
-	CodeNotFound         Code = "not_found"          // no such token, or not this person's to see
-	CodeLimitReached     Code = "limit_reached"      // the owner has as many active tokens as allowed
-	CodeUnavailable      Code = "unavailable"        // busy; the same request may succeed later
+	CodeInvalidRequest   Code = "invalid_request"     // the request breaks a rule; Fields say which
+	CodeForbidden        Code = "forbidden"           // the person's role does not allow it
+	CodeEmailNotVerified Code = "email_not_verified"  // notices would have no address to go to
+	CodeEmailUnusable    Code = "email_unusable"      // notices cannot be sent to the address there is
+	CodeNotFound         Code = "not_found"           // no such token, or not this person's to see
+	CodeLimitReached     Code = "limit_reached"       // the owner has as many active tokens as allowed
+	CodeDailyLimit       Code = "daily_limit_reached" // the person has made as many tokens today as allowed
+	CodeUnavailable      Code = "unavailable"         // busy; the same request may succeed later
 )
 
 // FieldError says what is wrong with one part of a request.
@@ -31,6 +34,8 @@ type Error struct {
 	Code   Code
 	Detail string
 	Fields []FieldError
+	// RetryAfter says when the same request may succeed; 0: nobody knows.
+	RetryAfter time.Duration
 }
 
 // Error implements error.
@@ -59,9 +64,20 @@ var (
 		Code:   CodeForbidden,
 		Detail: "API tokens are managed by organization admins and people with the API Token Manager role. Ask an admin of your organization for it.",
 	}
+	// ErrLeft says that a person was marked as having left their organization.
+	ErrLeft = &Error{Code: CodeForbidden, Detail: "This person has left the organization and can make no tokens. An admin can let them return."}
+
 	errAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins see other people's tokens."}
 	errNoEmail   = &Error{
 		Code:   CodeEmailNotVerified,
+		Detail: "Your sign-in names no e-mail address, so expiry notices could not reach you. Ask your administrator to add yours, sign in again, and retry.",
+	}
+	errNotVerified = &Error{
+		Code:   CodeEmailNotVerified,
 		Detail: "Your e-mail address is not verified, so expiry notices could not reach you. Verify it, sign in again, and retry.",
+	}
+	errUnusableEmail = &Error{
+		Code:   CodeEmailUnusable,
+		Detail: "Expiry notices cannot be sent to your e-mail address as it is written. Ask your administrator to correct it, sign in again, and retry.",
 	}
 )

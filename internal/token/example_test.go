@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"latchkey/internal/token"
 )
@@ -51,22 +50,4 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return a
-}
-
-// A reminder that missed days catches up with one notice, the tightest.
-func ExampleSchedule_Due() {
-	schedule, err := token.NewSchedule([]int{15, 7, 0})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	expiry := token.DateOf(time.Date(2026, time.December, 23, 0, 0, 0, 0, time.UTC))
-	for _, before := range []token.Date{16, 15, 5} {
-		send, covers, ok := schedule.Due(expiry, expiry-before)
-		fmt.Println(expiry-before, send, covers, ok)
-	}
-	// Output:
-	// 2026-12-07 0 [] false
-	// 2026-12-08 15 [] true
-	// 2026-12-18 7 [15] true
 }

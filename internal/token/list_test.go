@@ -23,8 +23,8 @@ func names(t *testing.T, s *tokentest.Service, p token.Principal, r token.ListRe
 	var found []string
 	for _, o := range page.Tokens {
 		found = append(found, o.Name)
-		if o.Owner.ID != o.Token.Owner || o.Owner.Email == "" {
-			t.Errorf("%s has owner %+v", o.Name, o.Owner)
+		if o.Person.ID != o.Owner.ID || o.Person.Email == "" {
+			t.Errorf("%s has owner %+v", o.Name, o.Person)
 		}
 	}
 	return strings.Join(found, " "), page.Cursor
@@ -78,7 +78,7 @@ func TestListFilters(t *testing.T) {
 		{
 			"all filters", tokentest.Alice,
 			token.ListRequest{Owner: "all", Search: "-3", Statuses: []token.Status{token.StatusActive}},
-			"erin-3 alice-3",
+			"alice-3 erin-3",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestListOfNothing(t *testing.T) {
 	if got, cursor := names(t, s, tokentest.Bob, token.ListRequest{}); got != "" || cursor != "" {
 		t.Errorf("%q, cursor %q", got, cursor)
 	}
-	if slices.Contains(s.Store.Calls(), "Owners") {
+	if slices.Contains(s.Store.Calls(), "PeopleByID") {
 		t.Error("owners of nothing were read")
 	}
 }
@@ -192,7 +192,7 @@ func TestListLimits(t *testing.T) {
 func TestListReadsABoundedPart(t *testing.T) {
 	s := tokentest.New(t, func(c *token.IssuerConfig) { c.MaxActive = 1 })
 	last, _ := s.MustIssue(t, tokentest.Bob, "needle", 30)
-	stored, _ := s.Store.Issued(last.ID)
+	stored, _ := s.Store.Stored(last.ID)
 	for i := range 1500 {
 		id, err := token.NewID(tokentest.Noon.Add(time.Duration(i+1)*time.Millisecond), strings.NewReader("0123456789"))
 		if err != nil {
@@ -233,7 +233,16 @@ func TestListRefuses(t *testing.T) {
 		{"status in another case", token.ListRequest{Statuses: []token.Status{"Active"}}, "status"},
 		{"search too long", token.ListRequest{Search: strings.Repeat("é", 101)}, "q"},
 		{"search with a control character", token.ListRequest{Search: "a\x00"}, "q"},
-		{"owner beyond any key", token.ListRequest{Owner: strings.Repeat("x", 129)}, "owner"},
+		{"owner beyond any key", token.ListRequest{Owner: strings.Repeat("x", 256)}, "owner"},
+		{"no such order", token.ListRequest{Sort: "name"}, "sort"},
+		{"order by expiry of what may be over", token.ListRequest{Sort: token.SortSoonest}, "sort"},
+		{
+			"order by expiry of revoked ones",
+			token.ListRequest{Sort: token.SortLatest, Statuses: []token.Status{token.StatusActive, token.StatusRevoked}},
+			"sort",
+		},
+		{"a date of no calendar", token.ListRequest{ExpiresBefore: "2026-02-30", Statuses: []token.Status{token.StatusActive}}, "expires_before"},
+		{"a date for what may be over", token.ListRequest{ExpiresBefore: "2026-12-24"}, "expires_before"},
 		{"cursor of nothing", token.ListRequest{Cursor: "x"}, "cursor"},
 		{"cursor that is not base64", token.ListRequest{Cursor: "!!!!"}, "cursor"},
 		{"cursor that is only an id", token.ListRequest{Cursor: base64.RawURLEncoding.EncodeToString([]byte(vectorID))}, "cursor"},

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Limits of what a request may hold.
@@ -30,11 +28,12 @@ type IssueRequest struct {
 type validated struct {
 	name      string
 	expiresOn Date
-	scopes    []string
+	scopes    []string // nil: not limited
 }
 
-// validate checks everything at once, so that a person sees all that is wrong.
-func (r IssueRequest) validate(now time.Time, offered []string) (validated, error) {
+// validate checks everything at once, so that a person sees all that is wrong. Where a
+// policy allows fewer days than [MaxDays], most is smaller.
+func (r IssueRequest) validate(now time.Time, offered []string, most int) (validated, error) {
 	var v validated
 	var fields []FieldError
 	add := func(pointer, detail string) { fields = append(fields, FieldError{pointer, detail}) }
@@ -49,13 +48,13 @@ func (r IssueRequest) validate(now time.Time, offered []string) (validated, erro
 	v.name = name
 
 	today := DateOf(now)
-	first, last := today+MinDays, today+MaxDays
+	first, last := today+MinDays, today+Date(most)
 	switch {
 	case r.ExpiresInDays != nil && r.ExpiresOn != nil:
 		add("/expires_on", "Give either expires_in_days or expires_on, not both.")
 	case r.ExpiresInDays != nil:
-		if *r.ExpiresInDays < MinDays || *r.ExpiresInDays > MaxDays {
-			add("/expires_in_days", fmt.Sprintf("Must be between %d and %d days.", MinDays, MaxDays))
+		if *r.ExpiresInDays < MinDays || *r.ExpiresInDays > most {
+			add("/expires_in_days", fmt.Sprintf("Must be between %d and %d days.", MinDays, most))
 			break
 		}
 		v.expiresOn = today + Date(*r.ExpiresInDays)
@@ -87,7 +86,9 @@ func (r IssueRequest) validate(now time.Time, offered []string) (validated, erro
 			}
 		}
 	}
-	v.scopes = slices.Clone(r.Scopes)
+	if len(offered) > 0 { // else tokens are not limited
+		v.scopes = append([]string{}, r.Scopes...)
+	}
 
 	if len(fields) > 0 {
 		return validated{}, Invalid(fields...)
@@ -98,47 +99,4 @@ func (r IssueRequest) validate(now time.Time, offered []string) (validated, erro
 // Invalid is the error for a request that breaks the rules named by fields.
 func Invalid(fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalidRequest, Detail: "The request is not valid.", Fields: fields}
-}
-
-// unseen are characters that show as nothing, or stand for one that was lost: controls,
-// formats, line separators, and letters that are blank by definition.
-var unseen = []*unicode.RangeTable{
-	unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
-	{R16: []unicode.Range16{
-		{Lo: '\u2800', Hi: '\u2800', Stride: 1}, // the blank braille pattern
-		{Lo: '\ufffc', Hi: '\ufffd', Stride: 1}, // replacement characters
-	}},
-}
-
-// joining are characters that show as nothing and change how their neighbours look, as
-// Persian and many emoji need: the zero-width joiners and the variation selectors.
-var joining = []*unicode.RangeTable{
-	unicode.Variation_Selector, {R16: []unicode.Range16{{Lo: '\u200c', Hi: '\u200d', Stride: 1}}},
-}
-
-// hides reports whether text has characters that nobody can see. ASCII has nothing to join.
-func hides(text string) bool {
-	before := ' '
-	for _, r := range text {
-		if joins := unicode.In(r, joining...); joins && before <= unicode.MaxASCII || !joins && unicode.In(r, unseen...) {
-			return true
-		}
-		before = r
-	}
-	return false
-}
-
-// cleanText trims s and says what is wrong with it, if anything. Control and format
-// characters are refused: they can make one name look like another.
-func cleanText(s string, most int) (text, problem string) {
-	text = strings.TrimSpace(s)
-	switch {
-	case !utf8.ValidString(text):
-		return "", "Must be valid UTF-8."
-	case utf8.RuneCountInString(text) > most:
-		return "", fmt.Sprintf("Must be at most %d characters.", most)
-	case hides(text):
-		return "", "Must not hold control or invisible characters."
-	}
-	return text, ""
 }

@@ -1,5 +1,6 @@
 // The HTTP API, as /v1/openapi.yaml describes it.
 
+import { setClock } from "./dates.js";
 import { SessionEnded } from "./session.js";
 
 /** What isn't a success: RFC 9457, with the API's code and field errors; status 0 if no whole answer came. */
@@ -19,7 +20,10 @@ export class API {
     this.#session = session;
   }
 
-  /** One page of keys. filter: { owner, status, q, cursor }, each optional. */
+  /**
+   * One page of keys, as { tokens, next_cursor, person }: who asks, and what they may do.
+   * filter: { owner, status, q, cursor }, each optional.
+   */
   list(filter, signal) {
     const set = Object.entries(filter).filter(([, value]) => value);
     return this.#call("GET", `/v1/tokens?${new URLSearchParams(set)}`, undefined, signal);
@@ -36,6 +40,11 @@ export class API {
 
   revoke(id) {
     return this.#call("POST", `/v1/tokens/${encodeURIComponent(id)}/revoke`, {});
+  }
+
+  /** Has notices sent to the person again, after one came back. Answers { person }. */
+  resumeNotices() {
+    return this.#call("POST", "/v1/me/notices/resume");
   }
 
   async #call(method, path, body, signal) {
@@ -61,6 +70,7 @@ export class API {
       await this.#session.forget();
       throw new SessionEnded();
     }
+    setClock(response.headers.get("Date"));
     const answer = await response.json().catch(() => null);
     if (!response.ok) throw new Problem(response.status, answer ?? {});
     if (!answer) throw new Problem(0, { detail: "The service’s answer was cut off. Try again." });

@@ -1,21 +1,25 @@
 // The panel with one key's facts: #/tokens/<id>, where the e-mails lead.
 
-import { ago, countDays, longDate, longTime } from "./dates.js";
-import { $, announce, closable, h, showError } from "./dom.js";
-import { expiry, owner, statusMark } from "./list.js";
+import { ago, countDays, inDays, longDate, longTime } from "./dates.js";
+import { $, address, announce, busy, closable, h, named, showError } from "./dom.js";
+import { expiry, owner, statusMark, statusWord } from "./list.js";
+
+/** What became of a notice, where it was not simply sent. */
+const FATE = { pending: "not sent yet", deferred: "put off, to be tried again", abandoned: "given up", bounced: "came back" };
 
 export class DetailPanel {
-  #api; #handled; #list; #person; #revoke;
+  #api; #handled; #list; #session; #scopes; #revoke;
   #dialog = $("key");
   #id = "";
   #token = null;
   #request = new AbortController();
 
-  constructor({ api, handled, list, person, revoke }) {
+  constructor({ api, handled, config, list, session, revoke }) {
     this.#api = api;
     this.#handled = handled;
+    this.#scopes = new Map(config.token_scopes.map(({ name, description }) => [name, description]));
     this.#list = list;
-    this.#person = person;
+    this.#session = session;
     this.#revoke = revoke;
     closable(this.#dialog);
     this.#dialog.addEventListener("mousedown", (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
@@ -38,6 +42,7 @@ export class DetailPanel {
     if (known) this.#show(known);
     else this.#showInstead(h("p", { class: "muted" }, "Loading…"));
     if (!this.#dialog.open) this.#dialog.showModal();
+    if (known) this.#say(known);
     let token;
     try {
       token = await this.#api.get(id, signal);
@@ -47,7 +52,9 @@ export class DetailPanel {
     }
     this.#list.update(token);
     this.#show(token);
-    if (!known) announce(`API key ${token.name}`);
+    if (known?.status === token.status) return;
+    $("key-title").focus();
+    this.#say(token);
   }
 
   close() {
@@ -62,37 +69,57 @@ export class DetailPanel {
     $("key-title").focus();
   }
 
+  /** Says what matters first of a key, to people who can't see the panel. */
+  #say({ name, status, expires_on: date }) {
+    const when = { active: `expires on ${longDate(date)}, ${inDays(date)}`, expired: `expired on ${longDate(date)}` }[status];
+    announce([`API key ${name}`, statusWord(status), when].filter(Boolean).join(", "));
+  }
+
   /** Shows something in the place of a key's facts. */
-  #showInstead(what) {
+  #showInstead(...what) {
     $("key-title").textContent = "API key";
-    $("key-body").replaceChildren(what);
+    $("key-body").replaceChildren(...what);
     $("key-revoke").hidden = true;
   }
 
   #showFailure({ status, message }) {
-    const nowhere = `There is no such API key${this.#person.admin ? " in your organization" : ", or it belongs to somebody else"}.`;
-    const text = status === 404 ? nowhere : message;
     const place = h("div", { class: "notice error" });
+    if (status !== 404) {
+      showError(place, message);
+      this.#showInstead(place);
+      announce(message);
+      return;
+    }
+    // Which of the reasons it is, the API tells nobody.
+    const text = "There is no such API key among those that this account may see.";
+    const other = h("button", { type: "button", class: "button" }, "Use another account");
+    other.addEventListener("click", () => busy(other, () => this.#session.changeAccount().catch((error) => {
+      showError(place, error.message);
+      announce(error.message);
+    })));
+    const { email } = this.#session;
     showError(place, text);
-    this.#showInstead(place);
-    announce(text);
+    this.#showInstead(place,
+      h("p", {}, "You are signed in as ", email ? address(email) : "an account without an address", ". If the link was sent to another address, sign in as that person."),
+      h("div", { class: "row" }, other));
+    announce(`${text} You are signed in as ${email || "an account without an address"}.`);
   }
 
   #show(token) {
     this.#token = token;
     const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
-    const optional = (name, value) => (value ? fact(name, value) : null);
-    $("key-title").textContent = token.name;
+    const optional = (name, ...value) => (value[0] ? fact(name, ...value) : null);
+    $("key-title").replaceChildren(named(token.name));
     $("key-body").replaceChildren(h("dl", { class: "facts" }, ...[
       fact("Status", statusMark(token.status)),
       fact("API token", h("span", { class: "mono", translate: "no" }, token.hint)),
       fact("Expires", h("time", { datetime: token.expires_on }, `${longDate(token.expires_on)}, 00:00 UTC`), expiry(token)[1] ?? ""),
       fact("Created", longTime(token.created_at)),
       fact("Last used", token.last_used_at ? `${longTime(token.last_used_at)} (${ago(token.last_used_at)})` : "Never"),
-      optional("Revoked", token.revoked_at && `${longTime(token.revoked_at)}${this.#by(token)}`),
-      optional("Reason", token.revoke_reason),
+      optional("Revoked", ...(token.revoked_at ? [longTime(token.revoked_at), ...this.#by(token)] : [])),
+      optional("Reason", token.revoke_reason && named(token.revoke_reason)),
       fact("Owner", owner(token)),
-      optional("Scopes", token.scopes?.join(", ")),
+      fact("Scopes", ...this.#allowed(token.scopes)),
       this.#notices(token),
       fact("ID", h("span", { class: "mono", translate: "no" }, token.id)),
     ].filter(Boolean)));
@@ -100,17 +127,33 @@ export class DetailPanel {
   }
 
   #by(token) {
-    if (token.revoked_by === this.#person.id) return " by you";
-    if (token.revoked_by && token.revoked_by === token.owner?.id) return ` by ${token.owner.email}`;
-    return token.revoked_by ? " by an organization admin" : ""; // nobody else may
+    if (token.revoked_by === this.#session.id) return [" by you"];
+    if (token.revoked_by && token.revoked_by === token.owner.id) return [" by ", address(token.owner.email || token.owner.id)];
+    return token.revoked_by ? [" by an organization admin"] : []; // nobody else may
   }
 
-  /** The e-mails about this key: [{ days_before, sent_at }] where the API tells of them. */
-  #notices(token) {
-    const sent = Array.isArray(token.notices) ? token.notices.filter((notice) => notice?.sent_at) : [];
-    if (sent.length === 0) return null;
-    const items = sent.map((notice) => h("li", {}, longTime(notice.sent_at), h("span", { class: "when" },
-      notice.days_before > 0 ? `${countDays(notice.days_before)} before the expiry date` : "on the expiry date")));
-    return h("div", {}, h("dt", {}, "Notices sent"), h("dd", {}, h("ul", { class: "notices" }, ...items)));
+  /** What a key may do: null is everything, an empty list nothing. */
+  #allowed(scopes) {
+    if (!scopes) return ["Not limited: this key may do everything that the API offers"];
+    if (scopes.length === 0) return ["None: this key can only identify itself"];
+    return [h("ul", { class: "plain" }, ...scopes.map((scope) => h("li", {}, h("span", {}, scope),
+      this.#scopes.get(scope) ? h("span", { class: "when" }, this.#scopes.get(scope)) : null)))];
   }
+
+  /** The e-mails about this key: [{ kind, date, sent_at, state }] where the API tells of them. */
+  #notices({ notices }) {
+    if (!notices?.length) return null;
+    const items = notices.map(({ kind, sent_at: time, state }) => h("li", {},
+      h("span", {}, [time && longTime(time), state === "sent" ? "" : FATE[state] ?? state].filter(Boolean).join(": ")),
+      h("span", { class: "when" }, about(kind))));
+    return h("div", {}, h("dt", {}, "Notices"), h("dd", {}, h("ul", { class: "plain" }, ...items)));
+  }
+}
+
+/** What a kind of notice is about. */
+function about(kind) {
+  const [, days] = /^expires-(\d+)$/.exec(kind) ?? [];
+  if (days === "0") return "on the expiry date";
+  if (days) return `${countDays(Number(days))} before the expiry date`;
+  return { revoked: "because it was revoked by somebody else", leaked: "because the API token had become public" }[kind] ?? kind;
 }

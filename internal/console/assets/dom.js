@@ -13,6 +13,16 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * Text of people's own, such as a key's name: whatever direction it is written in and
+ * whatever marks it stacks, it stays in its place.
+ */
+export const named = (text) => h("bdi", { class: "named" }, text);
+
+/** An e-mail address, which breaks between its words. */
+export const address = (text) => h("bdi", { class: "address", translate: "no" },
+  ...text.split(/(?=[@.+_])/).flatMap((word, i) => (i === 0 ? [word] : [h("wbr"), word])));
+
 /** Makes an icon of the page's sprite. It is decoration: words stand beside it. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -42,6 +52,11 @@ export function announce(text) {
   clearTimeout(speaking);
   // A live region speaks when it changes; the same words twice need an empty moment.
   speaking = setTimeout(() => { live.textContent = text; }, 50);
+}
+
+/** Says what happened in the page itself, unless a dialog has people's attention. */
+export function announceBehind(text) {
+  if (!document.querySelector("dialog[open]")) announce(text);
 }
 
 /** Shows an error with its icon, in sight, or hides the place for it. */
@@ -77,9 +92,9 @@ export async function busy(button, work) {
 /** Whether a dialog waits for an outcome. */
 export const waiting = () => document.querySelector("dialog[closedby=none]") !== null;
 
-/** Wires the ways to close a dialog. */
-export function closable(dialog) {
-  for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+/** Wires the ways to close a dialog. leave is what its own buttons do. */
+export function closable(dialog, leave = () => dialog.close()) {
+  for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", leave);
   // Browsers that know closedby don't ask.
   dialog.addEventListener("cancel", (event) => { if (dialog.hasAttribute("closedby")) event.preventDefault(); });
 }

@@ -1,14 +1,18 @@
 // The list of keys: filters, rows, load more.
 
 import { ago, daysUntil, inDays, shortDate } from "./dates.js";
-import { $, announce, busy, h, icon } from "./dom.js";
+import { $, address, announceBehind, busy, h, icon, named } from "./dom.js";
+import { withoutSecrets } from "./secrets.js";
 
 /** From so many days before it expires, a key carries a warning mark. */
 const WARNING_DAYS = 15;
+const MAX_SEARCH = 100; // characters that the API takes
 const VIEW = "console.filters";
 const STATUS = { active: "Active", expired: "Expired", revoked: "Revoked" };
 
-export const statusMark = (status) => h("span", { class: `status ${status}` }, icon(status), STATUS[status] ?? status);
+export const statusWord = (status) => STATUS[status] ?? status;
+
+export const statusMark = (status) => h("span", { class: `status ${status}` }, icon(status), statusWord(status));
 
 /** A token's expiry with what it means today, and a warning mark when it is near. */
 export function expiry(token) {
@@ -21,31 +25,39 @@ export function expiry(token) {
 }
 
 /** A token's owner, with a note where notices can't reach them. */
-export const owner = (token) => [
-  h("span", { class: "address" }, token.owner?.email || token.owner?.id || "Unknown"),
-  token.owner?.undeliverable ? h("span", { class: "when soon" }, icon("mail"), "Notices can’t reach this address") : null,
+export const owner = ({ owner: { type, id, email, undeliverable } }) => [
+  type === "organization" ? h("span", {}, "Your organization") : address(email || id),
+  undeliverable ? h("span", { class: "when soon" }, icon("mail"), "Notices can’t reach this address") : null,
 ];
 
 export class List {
-  #api; #handled; #revoke;
+  #api; #handled; #me; #revoke; #learned; #refused;
   #shown = null; // { filter, tokens, cursor } once there is an answer
   #error = "";
   #revoked = new Map(); // by id: this is final, and an answer under way may be older
   #request = new AbortController();
 
-  constructor({ api, handled, person, revoke }) {
+  /**
+   * me: the id of who is signed in; learned(person) hears with each answer what they may
+   * do; refused(problem), that they may do nothing here.
+   */
+  constructor({ api, handled, me, revoke, learned, refused }) {
     this.#api = api;
     this.#handled = handled;
+    this.#me = me;
     this.#revoke = revoke;
-    $("filter-owner").hidden = !person.admin;
-    this.#restoreFilters(person);
+    this.#learned = learned;
+    this.#refused = refused;
+    this.#restoreFilters();
 
     let typing;
     const filters = $("filters");
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.addEventListener("input", (event) => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.load(), event.target.type === "search" ? 250 : 0);
+      const search = event.target.type === "search";
+      if (search) this.#takeSecretsOut(event.target);
+      typing = setTimeout(() => this.load(), search ? 250 : 0);
     });
     $("clear-filters").addEventListener("click", () => {
       this.#clearFilters();
@@ -65,12 +77,12 @@ export class List {
     this.#request.abort(); // an answer to an older question must not replace a newer one
     this.#request = new AbortController();
     const filter = this.#filter();
-    sessionStorage.setItem(VIEW, JSON.stringify(filter));
+    sessionStorage.setItem(VIEW, JSON.stringify({ by: this.#me, ...filter }));
     $("more").hidden = true; // it would go on with the older question
     const page = await this.#ask(filter);
     if (!page) return;
     this.#show({ filter, ...page });
-    announce(page.tokens.length === 0 ? "No API keys" : `${this.#count(page.tokens.length)} shown${page.cursor ? ", more can be loaded" : ""}`);
+    announceBehind(page.tokens.length === 0 ? "No API keys" : `${count(page.tokens.length)} shown${page.cursor ? ", more can be loaded" : ""}`);
   }
 
   /** Shows a key that was just made: neither filters nor an index that lags behind may hide it. */
@@ -101,12 +113,18 @@ export class List {
   }
 
   async #loadMore() {
-    const { filter, tokens, cursor } = this.#shown;
+    const { filter, cursor } = this.#shown;
     const page = await this.#ask({ ...filter, cursor });
     if (!page) return;
-    this.#show({ filter, tokens: [...tokens, ...page.tokens], cursor: page.cursor });
-    announce(`${this.#count(page.tokens.length)} more, ${this.#shown.tokens.length} shown`);
-    if (!page.cursor && page.tokens.length > 0) this.focus(page.tokens[0].id); // the button is gone
+    // Only the new rows are drawn: there may be many others.
+    const more = page.tokens.filter((token) => !this.find(token.id)).map((token) => this.#newest(token));
+    this.#shown.tokens.push(...more);
+    this.#shown.cursor = page.cursor;
+    $("rows").append(...more.map((token) => this.#row(token)));
+    this.#showState();
+    announceBehind(more.length === 0 ? "No more API keys" : `${count(more.length)} more, ${this.#shown.tokens.length} shown`);
+    if (more.length > 0) this.focus(more[0].id);
+    else $("after-keys").focus(); // the button is gone
   }
 
   /** One page as { tokens, cursor }, or null: then the reason is shown, or a newer question was asked. */
@@ -120,35 +138,49 @@ export class List {
         page = await this.#api.list({ ...filter, cursor: page.next_cursor }, signal);
       }
       this.#error = "";
+      this.#learned(page.person);
       return { tokens: page.tokens, cursor: page.next_cursor };
     } catch (error) {
       if (signal.aborted) return null;
       if (filter.owner && error.code === "forbidden") return this.#showOwnOnly();
+      if (error.code === "forbidden") return this.#refused(error);
       this.#error = error.message;
-      this.#show(filter.cursor ? this.#shown : null); // an older answer must not pass for one to this question
-      if (!this.#handled(error)) announce(error.message);
+      if (filter.cursor) this.#showState();
+      else this.#show(null); // an older answer must not pass for one to this question
+      if (!this.#handled(error)) announceBehind(error.message);
       return null;
     } finally {
       if (!signal.aborted) card.removeAttribute("aria-busy");
     }
   }
 
-  /** Somebody who is no admin any more may have their own list still; if not, the API says so. */
+  /** Somebody who may not see everyone's any more may have their own list still; if not, the API says so. */
   #showOwnOnly() {
     $("filter-owner").hidden = true;
-    this.#choose("owner", "");
+    choose("owner", "");
     this.load();
     return null;
   }
 
+  #newest(token) {
+    return this.#revoked.get(token.id) ?? token;
+  }
+
+  /** Shows the first page of a list, or, for null, none. */
   #show(list) {
-    this.#shown = list && { ...list, tokens: list.tokens.map((token) => this.#revoked.get(token.id) ?? token) };
+    this.#shown = list && { ...list, tokens: list.tokens.map((token) => this.#newest(token)) };
+    $("rows").replaceChildren(...(this.#shown?.tokens ?? []).map((token) => this.#row(token)));
+    $("keys").classList.toggle("with-owner", list?.filter.owner === "all");
+    $("keys-order").textContent = list?.filter.status === "active" ? "soonest expiry date first" : "newest first";
+    this.#showState();
+  }
+
+  /** Shows all but the rows. */
+  #showState() {
     const { filter, tokens = [], cursor } = this.#shown ?? {};
-    const empty = list !== null && tokens.length === 0;
+    const empty = this.#shown !== null && tokens.length === 0;
     const filtered = Boolean(filter?.status || filter?.q);
-    $("rows").replaceChildren(...tokens.map((token) => this.#row(token)));
-    $("keys").hidden = tokens.length === 0;
-    $("keys").classList.toggle("with-owner", filter?.owner === "all");
+    $("keys").hidden = $("skip-keys").hidden = tokens.length === 0;
     $("list-loading").hidden = true;
     $("empty-none").hidden = !empty || filtered;
     $("empty-filtered").hidden = !empty || !filtered;
@@ -164,7 +196,7 @@ export class List {
       : null;
     return h("tr", { role: "row", "data-id": token.id },
       h("th", { role: "rowheader", scope: "row" },
-        h("a", { class: "name", href: `#/tokens/${token.id}` }, token.name),
+        h("a", { class: "name", href: `#/tokens/${token.id}` }, named(token.name)),
         h("span", { class: "mono muted hint", translate: "no" }, token.hint)),
       cell("Status", {}, statusMark(token.status)),
       cell("Created", {}, h("time", { datetime: token.created_at }, shortDate(token.created_at))),
@@ -178,29 +210,41 @@ export class List {
     return document.querySelector(`[data-id="${CSS.escape(id)}"]`);
   }
 
-  #count(n) {
-    return `${n} API ${n === 1 ? "key" : "keys"}`;
-  }
-
   #filter() {
     const { owner: who, status, q } = Object.fromEntries(new FormData($("filters")));
     return { owner: who, status, q: q.trim() };
   }
 
-  /** Chooses one of a filter's radio buttons. Setting their common value can't choose "" in Chromium. */
-  #choose(filter, value) {
-    for (const radio of $("filters").elements[filter]) radio.checked = radio.value === value;
+  /** Leaves of a secret in the search only its id, before anything is sent or kept. */
+  #takeSecretsOut(search) {
+    const clean = withoutSecrets(search.value);
+    const found = clean !== search.value;
+    // The input has no maximum: it would cut a secret so that it is not recognised.
+    if (found || clean.length > MAX_SEARCH) search.value = clean.slice(0, MAX_SEARCH);
+    if (found || search.value === "") {
+      $("search-note").textContent = found ? "That was an API token. Only its ID is left here, and the rest was sent nowhere." : "";
+    }
   }
 
   #clearFilters() {
-    this.#choose("status", "");
+    choose("status", "");
     $("filters").elements.q.value = "";
+    $("search-note").textContent = "";
   }
 
-  #restoreFilters({ admin }) {
-    const { owner: who = "", status = "", q = "" } = JSON.parse(sessionStorage.getItem(VIEW) ?? "{}");
-    this.#choose("owner", admin ? who : "");
-    this.#choose("status", status);
+  /** Sets the filters as they were before a reload, unless somebody else was signed in then. */
+  #restoreFilters() {
+    const { by, owner: who = "", status = "", q = "" } = JSON.parse(sessionStorage.getItem(VIEW) ?? "{}");
+    if (by !== this.#me) return;
+    choose("owner", who);
+    choose("status", status);
     $("filters").elements.q.value = q;
   }
 }
+
+/** Chooses one of a filter's radio buttons. Setting their common value can't choose "" in Chromium. */
+function choose(filter, value) {
+  for (const radio of $("filters").elements[filter]) radio.checked = radio.value === value;
+}
+
+const count = (n) => `${n} API ${n === 1 ? "key" : "keys"}`;

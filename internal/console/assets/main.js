@@ -1,18 +1,25 @@
-// Starts the page: settings, session, then the view that fits who is here.
+// Starts the page: session, then the view that fits who is here.
 
 import { API, Problem } from "./api.js";
 import { CreatePanel } from "./create.js";
 import { DetailPanel } from "./detail.js";
-import { $, announce, busy, closable, showView, waiting } from "./dom.js";
+import { $, address, announce, busy, closable, showError, showView, waiting } from "./dom.js";
 import { List } from "./list.js";
 import { RevokeDialog } from "./revoke.js";
 import { SecretPanel } from "./secret.js";
+import { place } from "./secrets.js";
 import { Session, SessionEnded } from "./session.js";
 
+const ROLES = { "org-admin": "Organization admin", "api-token-manager": "API Token Manager" };
+
 async function start() {
-  const config = await (await fetch("/assets/config.json", { credentials: "omit" })).json();
-  $("company").textContent = config.company;
-  document.title = `API keys – ${config.company}`;
+  const config = JSON.parse($("settings").textContent);
+  for (const link of document.querySelectorAll("[data-skip]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault(); // the address says where in the page somebody is
+      $(link.dataset.skip).focus();
+    });
+  }
 
   const session = new Session(config);
   let note = "";
@@ -21,9 +28,8 @@ async function start() {
   } catch {
     note = "Signing in didn’t work. Try again.";
   }
-  if (!session.person) return showSignedOut(session, note);
-  showPerson(session);
-  if (!session.person.allowed) return showView("no-role");
+  if (!session.signedIn) return showSignedOut(session, note);
+  showAccount(session);
   return showKeys(config, session);
 }
 
@@ -34,39 +40,60 @@ function showSignedOut(session, note) {
   showView("signed-out");
 }
 
-function showPerson(session) {
-  const { email, organization, role } = session.person;
+/** Shows which account this is, before the API has said who that is. */
+function showAccount(session) {
+  const { email } = session;
   $("person").hidden = false;
-  $("person-email").textContent = email;
-  $("person-role").textContent = [role, organization].filter(Boolean).join(" · ");
-  $("no-role-email").textContent = $("unverified-email").textContent = email || "this account";
-  $("no-role-organization").textContent = organization ? ` in ${organization}` : "";
+  $("person-email").replaceChildren(address(email));
+  $("no-role-email").replaceChildren(email ? address(email) : "an account without an address");
   $("sign-out").addEventListener("click", () => busy($("sign-out"), () => session.signOut()));
+  $("no-role-other").addEventListener("click", () => busy($("no-role-other"), () => session.changeAccount().catch(showFailure)));
+}
+
+/** Shows what the API says of the person: who it is, and what the page offers them. */
+function showPerson({ email, org_id: organization, role, can_issue: canIssue, email_verified: verified, sees_everyone: seesEveryone, undeliverable }) {
+  if (email) $("person-email").replaceChildren(address(email));
+  $("person-role").textContent = [ROLES[role] ?? role, organization].filter(Boolean).join(" · ");
+  $("filter-owner").hidden = !seesEveryone;
+  $("add").hidden = $("add-first").hidden = !canIssue;
+  $("cannot-add").hidden = canIssue;
+  const because = !role ? "role" : !verified ? "address" : "other";
+  for (const reason of document.querySelectorAll("[data-because]")) reason.hidden = reason.dataset.because !== because;
+  $("unreachable").hidden = !undeliverable;
+  for (const own of document.querySelectorAll("[data-own-address]")) own.replaceChildren(email ? address(email) : "your address");
 }
 
 async function showKeys(config, session) {
   const api = new API(session);
-  const person = session.person;
+  let person = null; // until the API has said who it is
 
-  // Handles what no part can handle at its place, and answers whether it did. The server
-  // decides what a person may do; the claims only spared a question.
+  // Handles what no part can handle at its place, and answers whether it did.
   const handled = (error) => {
     if (error instanceof SessionEnded) {
-      $("session-ended").showModal();
+      if (!$("session-ended").open) $("session-ended").showModal();
       return true;
     }
     if (!(error instanceof Problem)) throw error;
-    const view = { forbidden: "no-role", email_not_verified: "unverified" }[error.code];
-    if (!view) return false;
-    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-    $("no-role-why").textContent = error.message;
-    showView(view);
-    return true;
+    return false;
+  };
+
+  const learned = (answer) => {
+    const first = person === null;
+    person = answer;
+    showPerson(person);
+    if (first && place() === "#/new") route(); // the form has waited for it
+  };
+
+  const refused = ({ message }) => {
+    for (const part of [revoke, create, detail]) part.close();
+    $("no-role-why").textContent = message;
+    showView("no-role");
+    return null;
   };
 
   const revoke = new RevokeDialog({ api, handled, revoked: (token) => { list.update(token); detail.update(token); } });
-  const list = new List({ api, handled, person, revoke });
-  const detail = new DetailPanel({ api, handled, list, person, revoke });
+  const list = new List({ api, handled, me: session.id, revoke, learned, refused });
+  const detail = new DetailPanel({ api, handled, config, list, session, revoke });
   const secret = new SecretPanel({
     config,
     closed: async (token) => {
@@ -74,41 +101,61 @@ async function showKeys(config, session) {
       announce(`API key ${token.name} added`);
     },
   });
-  const create = new CreatePanel({ api, handled, config, person, created: (answer) => secret.show(answer), uncertain: () => list.load() });
+  const create = new CreatePanel({ api, handled, config, me: session.id, created: (answer) => secret.show(answer), changed: () => list.load() });
 
   closable($("session-ended"));
   $("session-sign-in").addEventListener("click", () => busy($("session-sign-in"), async () => {
+    showError($("session-error"), "");
     create.keepDraft();
-    await session.signIn().catch(showFailure);
+    try {
+      await session.signIn();
+    } catch (error) {
+      create.dropDraft();
+      showError($("session-error"), error.message);
+    }
+  }));
+  $("resume").addEventListener("click", () => busy($("resume"), async () => {
+    showError($("resume-error"), "");
+    try {
+      learned((await api.resumeNotices()).person);
+    } catch (error) {
+      if (!handled(error)) showError($("resume-error"), error.message);
+      return;
+    }
+    if (person.undeliverable) return;
+    announce(`Notices will be sent to ${person.email} again`);
+    $("keys-title").focus(); // the button is gone
   }));
 
   // Places: #/ the list, #/new the form, #/tokens/<id> one key.
   const route = ({ oldURL } = {}) => {
-    const place = location.hash;
-    if (place === "#main") return; // the skip link's
+    const where = place();
     if (waiting()) return history.replaceState(null, "", oldURL);
     if (secret.held) {
       history.replaceState(null, "", "#/");
       return secret.leave();
     }
-    const [, id] = place.match(/^#\/tokens\/(.+)$/) ?? [];
+    if (where !== "#/new" && create.touched) {
+      history.pushState(null, "", "#/new"); // so that going back leads to the same place again
+      return create.leave(() => { location.hash = where || "#/"; });
+    }
+    const [, id] = where.match(/^#\/tokens\/(.+)$/) ?? [];
     revoke.close();
     if (!id) detail.close();
-    if (place !== "#/new") create.close();
+    if (where !== "#/new") create.close();
     if (id) detail.open(id);
-    else if (place === "#/new") create.open();
-    else if (place) history.replaceState(null, "", "#/");
+    else if (where === "#/new" && person === null) return; // until the API says whether they may
+    else if (where === "#/new" && person.can_issue) create.open();
+    else if (where) history.replaceState(null, "", "#/");
   };
   addEventListener("hashchange", route);
 
   showView("keys");
-  route();
+  if (place() !== "#/new") route();
   await list.load();
 }
 
 function showFailure() {
-  $("failed-text").textContent = "A part of it can’t be reached. Check your connection and try again.";
-  $("start-again").addEventListener("click", () => location.reload());
   showView("failed");
 }
 

@@ -1,6 +1,6 @@
 // The question before a key is revoked.
 
-import { $, announce, busy, closable, showError } from "./dom.js";
+import { $, announce, busy, closable, named, showError } from "./dom.js";
 
 export class RevokeDialog {
   #api; #handled; #revoked;
@@ -17,7 +17,7 @@ export class RevokeDialog {
 
   open(token) {
     this.#token = token;
-    $("revoke-name").textContent = token.name;
+    $("revoke-name").replaceChildren(named(token.name));
     $("revoke-hint").textContent = token.hint;
     showError($("revoke-error"), "");
     this.#dialog.showModal();

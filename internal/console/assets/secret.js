@@ -3,7 +3,7 @@
 // address and no history, and it is wiped when the panel closes or the page is left.
 
 import { longDate } from "./dates.js";
-import { $, icon } from "./dom.js";
+import { $, icon, named } from "./dom.js";
 
 export class SecretPanel {
   #config; #closed;
@@ -12,7 +12,8 @@ export class SecretPanel {
   #secret = "";
   #file = "";
   #token = null;
-  #saved = false;
+  #saved = false; // copied: whether a download arrives, no browser says
+  #downloading = "";
 
   constructor({ config, closed }) {
     this.#config = config;
@@ -20,7 +21,9 @@ export class SecretPanel {
     $("copy").addEventListener("click", () => this.#copy());
     $("download").addEventListener("click", () => this.#download());
     $("done").addEventListener("click", () => this.leave());
-    $("secret-value").addEventListener("copy", () => this.#copied()); // by hand
+    $("secret-value").addEventListener("copy", () => { // by hand
+      if (getSelection().toString().includes(this.#secret)) this.#copied();
+    });
     $("unsaved-back").addEventListener("click", () => this.#unsaved.close());
     $("unsaved-close").addEventListener("click", () => this.#finish());
     this.#dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.leave(); });
@@ -39,7 +42,8 @@ export class SecretPanel {
     this.#token = token;
     this.#secret = secret;
     this.#saved = false;
-    $("secret-name").textContent = token.name;
+    this.#downloading = "";
+    $("secret-name").replaceChildren(named(token.name));
     $("secret-expires").textContent = `${longDate(token.expires_on)}, 00:00 UTC`;
     $("secret-value").textContent = secret;
     $("secret-status").textContent = "";
@@ -51,10 +55,18 @@ export class SecretPanel {
     return this.#secret !== "";
   }
 
-  /** Closes the panel, after a question if the secret has not been saved. */
+  /** Closes the panel, after a question unless the secret was copied. */
   leave() {
-    if (this.#saved) this.#finish();
-    else if (!this.#unsaved.open) this.#unsaved.showModal();
+    if (this.#saved) return this.#finish();
+    const file = this.#downloading;
+    $("unsaved-title").textContent = file ? "Has the download arrived?" : "Close without saving the token?";
+    $("unsaved-text").textContent = file
+      ? `Your browser may have blocked it. Look for the file ${file} first: the token can’t be shown again, and without it this API key is of no use.`
+      : "You have neither copied nor downloaded it, and it can’t be shown again. Without it this API key is of no use.";
+    $("unsaved-close").textContent = file ? "Close, I have the file" : "Close without saving";
+    $("unsaved-close").classList.toggle("danger", !file);
+    this.#unsaved.close(); // it may lie below the panel, which has been opened again
+    this.#unsaved.showModal();
   }
 
   async #copy() {
@@ -77,10 +89,10 @@ export class SecretPanel {
     this.#file = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain" }));
     const link = document.createElement("a");
     link.href = this.#file;
-    link.download = `${this.#token.name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "api-token"}.txt`;
+    this.#downloading = `${this.#token.name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "api-token"}.txt`;
+    link.download = this.#downloading;
     link.click();
-    this.#saved = true;
-    this.#say("API token downloaded.", icon("check"));
+    this.#say(`Download started: ${this.#downloading}. See that it arrives before you close.`);
   }
 
   #text() {

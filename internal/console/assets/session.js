@@ -1,10 +1,13 @@
-// Who is signed in. Authorization code with PKCE at the deployment's issuer, by
-// oidc-client-ts. Tokens live in sessionStorage, so in this tab only, and are in no URL.
+// The session of who is signed in. Authorization code with PKCE at the deployment's issuer,
+// by oidc-client-ts. Tokens live in sessionStorage, so in this tab only, and are in no URL.
+// What the person may do is not for the session to say: the API does, with each list.
 
-/* global oidc */
+/*! Licences of others' parts in here: /assets/oidc-client-ts.license.txt */
+
+import { ErrorResponse, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import { place } from "./secrets.js";
 
 const PLACE = "console.place";
-const ROLES = { "org-admin": "Organization admin", "api-token-manager": "API Token Manager" };
 
 /** The person has no valid session any more. */
 export class SessionEnded extends Error {
@@ -20,10 +23,10 @@ export class Session {
   #renewing = null;
 
   constructor(config) {
-    const store = new oidc.WebStorageStateStore({ store: sessionStorage });
+    const store = new WebStorageStateStore({ store: sessionStorage });
     const home = `${location.origin}/`;
     this.#config = config;
-    this.#manager = new oidc.UserManager({
+    this.#manager = new UserManager({
       authority: config.issuer,
       client_id: config.client_id,
       scope: config.sign_in_scopes,
@@ -36,18 +39,24 @@ export class Session {
     });
   }
 
-  /** Takes up the session of this tab, or the issuer's answer in the address. */
+  /**
+   * Takes up the session of this tab, or the issuer's answer in the address. Throws if that
+   * answer is no use and there is no session either: the address may be an old one.
+   */
   async start() {
     const answer = new URLSearchParams(location.search);
+    let failure = null;
     if (answer.has("state") && (answer.has("code") || answer.has("error"))) {
       try {
         await this.#manager.signinCallback();
-      } finally {
-        history.replaceState(null, "", `/${sessionStorage.getItem(PLACE) ?? ""}`);
-        sessionStorage.removeItem(PLACE);
+      } catch (error) {
+        failure = error;
       }
+      history.replaceState(null, "", `/${sessionStorage.getItem(PLACE) ?? place()}`);
+      sessionStorage.removeItem(PLACE);
     }
     this.#user = await this.#manager.getUser();
+    if (failure && !this.#user) throw failure;
   }
 
   /**
@@ -75,33 +84,43 @@ export class Session {
       this.#user = await this.#manager.signinSilent();
     } catch (error) {
       // Only the issuer's word ends a session. If it can't be reached now, it may be later.
-      if (!(error instanceof oidc.ErrorResponse)) throw error;
+      if (!(error instanceof ErrorResponse)) throw error;
       await this.forget();
     }
   }
 
-  /** Who it is, as far as the token says; null if nobody is signed in. */
-  get person() {
-    if (!this.#user) return null;
-    const claims = this.#claims;
-    const names = this.#config.claims;
-    // The same rule as the API's: only the two names count, matched exactly.
-    const roles = [claims[names.roles] ?? []].flat().flatMap((role) => String(role).split(" ")).filter((role) => Object.hasOwn(ROLES, role));
-    const organization = claims[names.organization] ?? "";
-    return {
-      id: claims.sub,
-      email: claims[names.email] ?? this.#user.profile.email ?? "",
-      organization,
-      admin: roles.includes("org-admin"),
-      allowed: roles.length > 0 && organization !== "",
-      role: roles.includes("org-admin") ? ROLES["org-admin"] : ROLES[roles[0]],
-    };
+  get signedIn() {
+    return this.#user !== null;
   }
 
-  /** Leaves for the issuer's sign-in page, to come back to this place. */
+  /** Who it is at the issuer: what is kept in this tab for one person is not shown to another. */
+  get id() {
+    return this.#user?.profile.sub ?? "";
+  }
+
+  /** The address of who it is, to be shown where the API has not said it, or an empty string. */
+  get email() {
+    const address = this.#claims[this.#config.email_claim] ?? this.#user?.profile.email;
+    return typeof address === "string" ? address : "";
+  }
+
+  /** Leaves for the issuer's sign-in page, to come back to this place. Throws if it can't be reached. */
   signIn() {
-    sessionStorage.setItem(PLACE, location.hash);
-    return this.#manager.signinRedirect();
+    return this.#leave();
+  }
+
+  /** The same for somebody who is signed in at the issuer and wants to be another. */
+  changeAccount() {
+    return this.#leave({ prompt: "login" });
+  }
+
+  async #leave(how) {
+    sessionStorage.setItem(PLACE, place());
+    try {
+      await this.#manager.signinRedirect(how);
+    } catch {
+      throw new Error("The sign-in page can’t be reached. Check your connection and try again.");
+    }
   }
 
   async signOut() {
@@ -130,13 +149,13 @@ export class Session {
     return this.#config.use_token === "access" ? this.#user.access_token : this.#user.id_token;
   }
 
-  /** The claims of the token that the API sees, or of the ID token if that one is opaque. */
+  /** The claims of the token that the API sees, or of the ID token if that one can't be read. */
   get #claims() {
     try {
       const payload = this.#bearer.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
       return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(payload), (c) => c.charCodeAt(0))));
     } catch {
-      return this.#user.profile;
+      return this.#user?.profile ?? {};
     }
   }
 }

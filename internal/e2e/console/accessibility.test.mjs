@@ -60,15 +60,32 @@ for (const [look, options] of Object.entries(looks)) {
     await page.getByRole("button", { name: "Generate API key" }).click();
     await page.locator("#key-name-error").waitFor();
     await check("errors");
-    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("alertdialog", { name: "Discard what you have typed?" }).waitFor();
+    await check("question before discarding");
+    await page.getByRole("button", { name: "Discard", exact: true }).click();
+
+    await page.goto("/#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    await page.getByRole("button", { name: "Use another account" }).waitFor();
+    await check("dead link");
+    await page.getByRole("button", { name: "Close" }).last().click();
 
     await generate(page, `Shown in ${look}`);
     await check("secret");
     await page.getByRole("button", { name: "Done" }).click();
     await page.getByRole("alertdialog").waitFor();
     await check("warning before closing");
-    await page.getByRole("button", { name: "Close without saving" }).click();
+    await page.getByRole("button", { name: "Go back" }).click();
+    await page.getByRole("button", { name: "Download .txt" }).click();
+    await page.getByText("Download started").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("alertdialog", { name: "Has the download arrived?" }).waitFor();
+    await check("question after a download");
+    await page.getByRole("button", { name: "Close, I have the file" }).click();
 
+    await page.getByLabel("Filter by name").fill("lk_01ARZ3NDEKTSV4RRFFQ69G5FAV_0");
+    await page.getByText("That was an API token.").waitFor();
+    await check("a secret in the search");
     await page.getByLabel("Filter by name").fill("no key is called so");
     await page.getByRole("heading", { name: "No API key matches" }).waitFor();
     await check("no match");
@@ -86,14 +103,39 @@ for (const [look, options] of Object.entries(looks)) {
 
   test(`people without keys or role in ${look}`, () => inPage(options, async (page) => {
     await signIn(page, "dave");
-    for (const [user, heading] of [["carol", "No API keys yet"], ["erin", "You can’t manage API keys yet"], [null, "Confirm your e-mail address first"]]) {
-      await page.getByRole("heading", { name: heading }).waitFor();
+    for (const [user, heading] of [["carol", "No API keys yet"], ["erin", "You can’t manage API keys yet"], [null, "without a confirmed address"]]) {
+      await (user ? page.getByRole("heading", { name: heading }) : page.getByText("Before you can add API keys")).waitFor();
       await checkAccessibility(page, `${heading} in ${look}`);
       await checkNoSidewaysScroll(page, `${heading} in ${look}`);
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByRole("button", { name: "Sign in" }).click();
       if (user) await chooseAtIssuer(page, user);
     }
+  }));
+}
+
+for (const [look, options] of Object.entries(looks)) {
+  test(`what can go wrong, in ${look}`, () => inPage(options, async (page) => {
+    await page.route("**/assets/*.js", (route) => route.abort());
+    await page.goto("/");
+    await page.getByRole("heading", { name: "This page can’t start" }).waitFor();
+    await checkAccessibility(page, `no script in ${look}`);
+    await checkNoSidewaysScroll(page, `no script in ${look}`);
+    await page.unroute("**/assets/*.js");
+    await page.route("**/v1/tokens?*", async (route) => {
+      const answer = await route.fetch();
+      const { person, ...list } = await answer.json();
+      await route.fulfill({ response: answer, json: { ...list, person: { ...person, email: `${"long".repeat(15)}@acme.example`, undeliverable: true } } });
+    });
+    await signIn(page, "bob");
+    await page.getByRole("region", { name: "Notices can’t reach you" }).waitFor();
+    await checkAccessibility(page, `unreachable in ${look}`);
+    await checkNoSidewaysScroll(page, `unreachable in ${look}`);
+    await page.route("**/v1/me/notices/resume", (route) => route.abort());
+    await page.getByRole("button", { name: "Try again" }).first().click();
+    await page.locator("#resume-error").getByText("The service can’t be reached.").waitFor();
+    await checkAccessibility(page, `unreachable still in ${look}`);
+    await checkNoSidewaysScroll(page, `unreachable still in ${look}`);
   }));
 }
 

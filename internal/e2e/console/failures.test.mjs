@@ -88,6 +88,7 @@ test("a failure of Generate reaches those who pressed Escape", () => inPage({}, 
   fail();
   await page.getByRole("alert").getByText("Failed at last.").waitFor();
   await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Discard", exact: true }).click();
   await form(page).waitFor({ state: "hidden" });
 }));
 

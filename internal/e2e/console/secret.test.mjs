@@ -72,6 +72,8 @@ test("Escape warns, too, however often it is pressed", () => inPage({}, async (p
     await page.waitForFunction(() => document.getElementById("secret").open);
   }
   assert.equal(await shownSecret(page), secret);
+  if (!await warning(page).isVisible()) await page.keyboard.press("Escape");
+  await warning(page).getByRole("button", { name: "Go back" }).click();
 }));
 
 for (const [what, hash] of Object.entries({ "the form": "#/new", "another key": "#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV" })) {
@@ -133,17 +135,49 @@ test("a new key is shown even where the list doesn’t know it yet", () => inPag
   await page.getByRole("status").getByText("API key Ahead of its index added").waitFor({ state: "attached" });
 }));
 
-for (const [saved, way] of Object.entries({ copied: "Copy API token", downloaded: "Download .txt" })) {
-  test(`Done asks nothing once it is ${saved}`, () => inPage({}, async (page) => {
-    await signIn(page, "bob");
-    await generate(page, `Key ${saved}`);
-    await page.getByRole("button", { name: way }).click();
-    await page.getByText(`API token ${saved}`).waitFor();
-    await page.getByRole("button", { name: "Done" }).click();
-    await rowOf(page, `Key ${saved}`).waitFor();
-    assert.equal(await page.locator("dialog[open]").count(), 0);
-  }));
-}
+test("Done asks nothing once it is copied", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await generate(page, "Key copied");
+  await page.getByRole("button", { name: "Copy API token" }).click();
+  await page.getByText("API token copied").waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  await rowOf(page, "Key copied").waitFor();
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+}));
+
+// A browser may block a download, and tells no page of it.
+test("a download is said to have started, and Done asks whether it has arrived", () => inPage({}, async (page) => {
+  const left = [];
+  page.on("dialog", (dialog) => { left.push(dialog.type()); dialog.dismiss(); });
+  await signIn(page, "bob");
+  await generate(page, "Key downloaded");
+  const secret = await shownSecret(page);
+  await page.getByRole("button", { name: "Download .txt" }).click();
+  await page.getByText("Download started: key-downloaded.txt.").waitFor();
+  assert.equal(await page.getByText("downloaded.", { exact: true }).count(), 0);
+  const question = page.getByRole("alertdialog", { name: "Has the download arrived?" });
+  await page.getByRole("button", { name: "Done" }).click();
+  await question.getByText("Look for the file key-downloaded.txt first").waitFor();
+  await question.getByRole("button", { name: "Go back" }).click();
+  assert.equal(await shownSecret(page), secret);
+  await page.getByRole("button", { name: "Done" }).click();
+  await question.getByRole("button", { name: "Close, I have the file" }).click();
+  await rowOf(page, "Key downloaded").waitFor();
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+  assert.deepEqual(left, []);
+}));
+
+test("the browser asks before a page is left of which only a download has started", () => inPage({}, async (page) => {
+  const asked = [];
+  page.on("dialog", (dialog) => { asked.push(dialog.type()); dialog.accept(); });
+  await signIn(page, "bob");
+  await generate(page, "Left after a download");
+  await page.getByRole("button", { name: "Download .txt" }).click();
+  await page.getByText("Download started").waitFor();
+  await page.reload();
+  await rowOf(page, "Left after a download").waitFor();
+  assert.deepEqual(asked, ["beforeunload"]);
+}));
 
 test("a browser that refuses to copy is no dead end", () => inPage({}, async (page) => {
   await page.addInitScript(() => { navigator.clipboard.writeText = () => Promise.reject(new Error("refused")); });

@@ -103,7 +103,9 @@ test("a token that can’t be renewed for want of a network ends no session", ()
   assert.equal(await ended(page).isVisible(), false);
   await page.unroute("**/oauth/token");
   await page.getByRole("button", { name: "Try again" }).click();
-  await rowOf(page, token.name).waitFor();
+  await page.locator("#list-error").getByText("The service can’t be reached.").waitFor({ state: "hidden" });
+  assert.equal(await ended(page).isVisible(), false);
+  await page.locator("tr[data-id]").first().waitFor(); // active keys, soonest expiry first
 }));
 
 test("signing out takes the refresh token back", () => inPage({}, async (page) => {
@@ -169,8 +171,12 @@ test("a refusal that isn’t the API’s says nothing of roles and keeps what wa
 }));
 
 test("an address that isn’t verified is said to be the reason", () => inPage({}, async (page) => {
-  await signIn(page, "erin");
-  await page.getByRole("heading", { name: "Confirm your e-mail address first" }).waitFor();
+  await signIn(page, "erin", "#/new");
+  await page.getByRole("region", { name: "Adding API keys" }).getByText("confirm your e-mail address").waitFor();
+  await page.getByRole("heading", { name: "No API keys yet" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: /^Add/ }).count(), 0);
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+  assert.equal(new URL(page.url()).hash, "#/");
 }));
 
 test("a sign-in that fails leads back to the start", () => inPage({}, async (page) => {
@@ -197,8 +203,103 @@ test("a sign-in that fails on the way back keeps the place", () => inPage({}, as
 test("another organization’s keys stay out of sight", () => inPage({}, async (page) => {
   const { token } = await issue("bob", "Of acme alone");
   await signIn(page, "dave", `#/tokens/${token.id}`);
-  await page.getByText("There is no such API key in your organization.").first().waitFor();
+  await page.getByText("There is no such API key among those that this account may see.").first().waitFor();
   await page.getByRole("button", { name: "Close" }).last().click();
   await page.getByLabel("Everyone’s").check();
   await page.getByRole("heading", { name: "No API keys yet" }).waitFor();
+}));
+
+test("an old callback address uses the session that is there", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "Behind an old address");
+  await signIn(page, "bob");
+  await rowOf(page, token.name).waitFor();
+  for (const answer of ["code=stale&state=gone", "error=access_denied&state=gone"]) {
+    await page.goto(`/?${answer}#/tokens/${token.id}`);
+    await page.getByRole("dialog", { name: token.name }).waitFor();
+    const { search, hash } = new URL(page.url());
+    assert.deepEqual([search, hash], ["", `#/tokens/${token.id}`]);
+    assert.equal(await page.getByText("Signing in didn’t work").isVisible(), false);
+  }
+}));
+
+test("a dead link’s page shows the account, and another can be used", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "Sent to bob");
+  await signIn(page, "dave", `#/tokens/${token.id}`);
+  const panel = page.getByRole("dialog", { name: "API key" });
+  await panel.locator("p:not([data-live])").getByText("You are signed in as dave@globex.example").waitFor();
+  await panel.getByRole("button", { name: "Use another account" }).click();
+  await chooseAtIssuer(page, "bob");
+  await page.getByRole("dialog", { name: token.name }).waitFor();
+  await page.getByRole("banner").getByText("bob@acme.example").waitFor();
+}));
+
+test("whoever has no role can use another account", () => inPage({}, async (page) => {
+  await signIn(page, "carol");
+  await page.getByRole("button", { name: "Use another account" }).click();
+  await chooseAtIssuer(page, "bob");
+  await page.getByRole("heading", { name: "API keys", exact: true }).waitFor();
+}));
+
+test("a sign-in page that can’t be reached is said where it was asked for", () => inPage({}, async (page) => {
+  await signIn(page, "dave", "#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV");
+  const panel = page.getByRole("dialog", { name: "API key" });
+  const other = panel.getByRole("button", { name: "Use another account" });
+  await other.waitFor();
+  await page.route("**/.well-known/openid-configuration", (route) => route.abort());
+  await page.reload();
+  await other.click();
+  await panel.getByText("The sign-in page can’t be reached.").first().waitFor();
+}));
+
+/** Answers lists with the person changed. */
+const asPerson = (page, change) => page.route("**/v1/tokens?*", async (route) => {
+  const answer = await route.fetch();
+  const { person, ...list } = await answer.json();
+  await route.fulfill({ response: answer, json: { ...list, person: { ...person, ...change } } });
+});
+
+test("the page offers what the API says a person may do, whatever the token’s claims are", () => inPage({}, async (page) => {
+  const { token } = await issue("alice", "Offered by the API");
+  await asPerson(page, { role: null, can_issue: false, sees_everyone: false });
+  await signIn(page, "alice"); // by her claims an organization admin
+  await rowOf(page, token.name).waitFor();
+  await page.getByText("You can see and revoke your API keys.").waitFor();
+  assert.equal(await page.getByText("Everyone’s").isVisible(), false);
+  assert.equal(await page.getByRole("link", { name: /^Add/ }).count(), 0);
+  assert.equal(await page.getByText("Organization admin").count(), 0);
+  await rowOf(page, token.name).getByRole("button", { name: /^Revoke/ }).waitFor();
+  await page.unroute("**/v1/tokens?*");
+  await asPerson(page, { role: "org-admin", can_issue: true, sees_everyone: true });
+  await page.getByLabel("Active").check();
+  await page.getByText("Everyone’s").waitFor();
+  await page.getByRole("link", { name: "Add new API key" }).waitFor();
+  await page.getByText("Organization admin · acme").waitFor();
+}));
+
+test("“Notices can’t reach you” and “Try again”", () => inPage({}, async (page) => {
+  await asPerson(page, { undeliverable: true });
+  await signIn(page, "bob");
+  const banner = page.getByRole("region", { name: "Notices can’t reach you" });
+  await banner.getByText("bob@acme.example").waitFor();
+  await page.route("**/v1/me/notices/resume", (route) => route.abort(), { times: 1 });
+  await banner.getByRole("button", { name: "Try again" }).click();
+  await banner.getByRole("alert").getByText("The service can’t be reached.").waitFor();
+  const resumed = page.waitForRequest((request) => request.url().endsWith("/v1/me/notices/resume") && request.method() === "POST");
+  await banner.getByRole("button", { name: "Try again" }).click();
+  assert.equal((await resumed).postData(), null);
+  await banner.waitFor({ state: "hidden" });
+  await page.getByRole("status").getByText("Notices will be sent to bob@acme.example again").waitFor({ state: "attached" });
+  await waitForFocus(page.getByRole("heading", { name: "API keys", exact: true }));
+}));
+
+test("what one person filtered by isn’t shown to another in the same tab", () => inPage({}, async (page) => {
+  await signIn(page, "bob");
+  await page.getByRole("searchbox").fill("bob’s secret project");
+  await page.getByRole("heading", { name: "No API key matches" }).waitFor();
+  await page.evaluate(() => { location.hash = "#/tokens/01ARZ3NDEKTSV4RRFFQ69G5FAV"; });
+  await page.getByRole("button", { name: "Use another account" }).click();
+  await chooseAtIssuer(page, "dave");
+  await page.getByRole("banner").getByText("dave@globex.example").waitFor();
+  await page.getByRole("button", { name: "Close" }).last().click();
+  assert.equal(await page.getByRole("searchbox").inputValue(), "");
 }));

@@ -13,16 +13,29 @@ import (
 // Store keeps tokens in memory. It honours the contracts of [token.Writer],
 // [token.Store] and [token.Lookup] and is safe for concurrent use.
 type Store struct {
-	mu      sync.Mutex
-	tokens  map[token.ID]token.NewToken
-	owners  map[ownerKey]token.Owner
-	audits  []token.Audit
-	calls   []string
-	fail    map[string]error
-	onToken func(token.ID)
+	mu          sync.Mutex
+	tokens      map[token.ID]token.Token
+	credentials map[token.ID]token.Credential
+	previous    map[token.ID]token.Credential
+	quotas      map[personKey]quota
+	people      map[personKey]token.Person
+	policies    map[string]token.Policy
+	issued      map[token.ID]token.NewToken
+	audits      []token.Audit
+	notices     []token.Revocation
+	calls       []string
+	fail        map[string]error
+	onToken     func(token.ID)
 }
 
-type ownerKey struct{ organization, id string }
+type personKey struct{ organization, id string }
+
+// quota is what an owner has made.
+type quota struct {
+	day    token.Date
+	issued int
+	left   bool
+}
 
 var (
 	_ token.Writer = (*Store)(nil)
@@ -33,7 +46,8 @@ var (
 // NewStore returns an empty store.
 func NewStore() *Store {
 	return &Store{
-		tokens: map[token.ID]token.NewToken{}, owners: map[ownerKey]token.Owner{}, fail: map[string]error{},
+		tokens: map[token.ID]token.Token{}, credentials: map[token.ID]token.Credential{}, previous: map[token.ID]token.Credential{},
+		quotas: map[personKey]quota{}, people: map[personKey]token.Person{}, policies: map[string]token.Policy{}, issued: map[token.ID]token.NewToken{}, fail: map[string]error{},
 	}
 }
 
@@ -62,8 +76,23 @@ func (s *Store) Audits() []token.Audit {
 	return slices.Clone(s.audits)
 }
 
-// Issued returns a token as it was stored, and whether there is one.
+// Notices returns the revocations that an owner is notified of, oldest first.
+func (s *Store) Notices() []token.Revocation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.notices)
+}
+
+// Issued returns a token as it was issued, and whether it was.
 func (s *Store) Issued(id token.ID) (token.NewToken, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.issued[id]
+	return t, ok
+}
+
+// Stored returns the record of a token, and whether there is one.
+func (s *Store) Stored(id token.ID) (token.Token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, ok := s.tokens[id]
@@ -77,11 +106,45 @@ func (s *Store) Len() int {
 	return len(s.tokens)
 }
 
-// Put stores a token as it is.
-func (s *Store) Put(t token.NewToken) {
+// Put stores a record as it is.
+func (s *Store) Put(t token.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens[t.ID] = t
+}
+
+// PutCredential stores a credential as it is.
+func (s *Store) PutCredential(c token.Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.Previous {
+		s.previous[c.TokenID] = c
+		return
+	}
+	s.credentials[c.TokenID] = c
+}
+
+// PutPolicy stores the policy of an organization.
+func (s *Store) PutPolicy(organization string, p token.Policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policies[organization] = p
+}
+
+// PutPerson stores a person as they are.
+func (s *Store) PutPerson(p token.Person) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.people[personKey{p.Organization, p.ID}] = p
+}
+
+// Leave marks a person as having left.
+func (s *Store) Leave(organization, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.quotas[personKey{organization, id}]
+	q.left = true
+	s.quotas[personKey{organization, id}] = q
 }
 
 func (s *Store) begin(method string) error {
@@ -89,29 +152,54 @@ func (s *Store) begin(method string) error {
 	return s.fail[method]
 }
 
-// KeepOwner implements [token.Writer] and [token.Store].
-func (s *Store) KeepOwner(_ context.Context, o token.Owner, _ time.Time) error {
+// KeepPerson implements [token.People].
+func (s *Store) KeepPerson(_ context.Context, p token.Person, _ time.Time) (token.Person, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.begin("KeepOwner"); err != nil {
-		return err
+	if err := s.begin("KeepPerson"); err != nil {
+		return token.Person{}, err
 	}
-	s.owners[ownerKey{o.Organization, o.ID}] = o
-	return nil
+	k := personKey{p.Organization, p.ID}
+	if known := s.people[k]; known.Email == p.Email {
+		p.Undeliverable = known.Undeliverable
+	}
+	s.people[k] = p
+	return p, nil
 }
 
-// Demote implements [token.Demoter].
+// Demote implements [token.People].
 func (s *Store) Demote(_ context.Context, organization, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin("Demote"); err != nil {
 		return err
 	}
-	if o, ok := s.owners[ownerKey{organization, id}]; ok {
-		o.Admin = false
-		s.owners[ownerKey{organization, id}] = o
+	if p, ok := s.people[personKey{organization, id}]; ok {
+		p.Admin = false
+		s.people[personKey{organization, id}] = p
 	}
 	return nil
+}
+
+// ClearUndeliverable implements [token.Store].
+func (s *Store) ClearUndeliverable(_ context.Context, organization, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin("ClearUndeliverable"); err != nil {
+		return err
+	}
+	if p, ok := s.people[personKey{organization, id}]; ok {
+		p.Undeliverable = false
+		s.people[personKey{organization, id}] = p
+	}
+	return nil
+}
+
+// Policy implements [token.Writer].
+func (s *Store) Policy(_ context.Context, organization string) (token.Policy, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.policies[organization], s.begin("Policy")
 }
 
 // Issue implements [token.Writer].
@@ -123,49 +211,83 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	}
 	active := 0
 	for _, other := range s.tokens {
-		if other.Organization == t.Organization && other.Token.Owner == t.Token.Owner &&
-			other.Status(t.CreatedAt) == token.StatusActive {
+		if other.Organization == t.Token.Organization && other.Owner == t.Token.Owner &&
+			other.Status(t.Token.CreatedAt) == token.StatusActive {
 			active++
 		}
 	}
-	if active >= t.MaxActive {
-		return &token.Error{Code: token.CodeLimitReached, Detail: "You have as many active tokens as allowed."}
+	k := personKey{t.Token.Organization, t.Token.Owner.ID}
+	q := s.quotas[k]
+	if today := token.DateOf(t.Token.CreatedAt); q.day != today {
+		q.day, q.issued = today, 0
 	}
-	s.tokens[t.ID] = t
+	switch {
+	case q.left:
+		return token.ErrLeft
+	case active >= t.MaxActive:
+		return &token.Error{Code: token.CodeLimitReached, Detail: "You have as many active tokens as allowed."}
+	case q.issued >= t.MaxDaily:
+		return &token.Error{Code: token.CodeDailyLimit, Detail: "You have made as many tokens today as allowed."}
+	case s.policies[t.Token.Organization].Version != t.Policy.Version:
+		return token.ErrBusy
+	}
+	q.issued++
+	s.quotas[k] = q
+	s.issued[t.Token.ID] = t
+	s.tokens[t.Token.ID] = t.Token
+	s.credentials[t.Token.ID] = t.Credential
 	s.audits = append(s.audits, t.Audit)
 	return nil
 }
 
 // Token implements [token.Store].
 func (s *Store) Token(_ context.Context, id token.ID) (token.Token, error) {
-	s.mu.Lock()
-	err := s.begin("Token")
-	t, ok := s.tokens[id]
-	s.mu.Unlock()
+	t, err := s.token("Token", id)
 	if s.onToken != nil {
 		s.onToken(id)
 	}
-	switch {
-	case err != nil:
-		return token.Token{}, err
-	case !ok:
-		return token.Token{}, token.ErrNotFound
-	}
-	return t.Token, nil
+	return t, err
 }
 
-// Secret implements [token.Lookup].
-func (s *Store) Secret(_ context.Context, id token.ID) (token.Token, token.Hash, error) {
+// LateToken implements [token.Lookup].
+func (s *Store) LateToken(_ context.Context, id token.ID) (token.Token, error) {
+	return s.token("LateToken", id)
+}
+
+func (s *Store) token(method string, id token.ID) (token.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.begin("Secret"); err != nil {
-		return token.Token{}, token.Hash{}, err
-	}
 	t, ok := s.tokens[id]
-	if !ok {
-		return token.Token{}, token.Hash{}, token.ErrNotFound
+	if err := s.begin(method); err != nil {
+		return token.Token{}, err
 	}
-	return t.Token, t.Hash, nil
+	if !ok {
+		return token.Token{}, token.ErrNotFound
+	}
+	return t, nil
+}
+
+// Credential implements [token.Lookup].
+func (s *Store) Credential(_ context.Context, id token.ID) (token.Credential, error) {
+	return s.credential("Credential", s.credentials, id)
+}
+
+// Previous implements [token.Lookup].
+func (s *Store) Previous(_ context.Context, id token.ID) (token.Credential, error) {
+	return s.credential("Previous", s.previous, id)
+}
+
+func (s *Store) credential(method string, in map[token.ID]token.Credential, id token.ID) (token.Credential, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin(method); err != nil {
+		return token.Credential{}, err
+	}
+	c, ok := in[id]
+	if !ok {
+		return token.Credential{}, token.ErrNotFound
+	}
+	return c, nil
 }
 
 // Tokens implements [token.Store].
@@ -175,46 +297,75 @@ func (s *Store) Tokens(_ context.Context, q token.Query) ([]token.Token, error) 
 	if err := s.begin("Tokens"); err != nil {
 		return nil, err
 	}
+	order := func(a, b token.Position) int {
+		c := cmp.Compare(a.ID, b.ID)
+		if q.Living != 0 {
+			c = cmp.Or(cmp.Compare(a.End, b.End), c)
+		}
+		if q.Descending {
+			return -c
+		}
+		return c
+	}
 	var found []token.Token
 	for _, t := range s.tokens {
-		if t.Organization == q.Organization && (q.Owner == "" || t.Token.Owner == q.Owner) &&
-			(q.After == "" || t.ID < q.After) {
-			found = append(found, t.Token)
+		end := t.EndDate()
+		switch {
+		case t.Organization != q.Organization || q.Owner != nil && t.Owner != *q.Owner:
+		case q.Living != 0 && (!t.RevokedAt.IsZero() || end < q.Living || q.Before != 0 && end >= q.Before):
+		case q.After.ID != "" && order(token.Position{ID: t.ID, End: end}, q.After) <= 0:
+		default:
+			found = append(found, t)
 		}
 	}
-	slices.SortFunc(found, func(a, b token.Token) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(found, func(a, b token.Token) int {
+		return order(token.Position{ID: a.ID, End: a.EndDate()}, token.Position{ID: b.ID, End: b.EndDate()})
+	})
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// Owners implements [token.Store].
-func (s *Store) Owners(_ context.Context, organization string, ids []string) (map[string]token.Owner, error) {
+// PeopleByID implements [token.Store].
+func (s *Store) PeopleByID(_ context.Context, organization string, ids []string) (map[string]token.Person, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.begin("Owners"); err != nil {
+	if err := s.begin("PeopleByID"); err != nil {
 		return nil, err
 	}
-	found := map[string]token.Owner{}
+	found := map[string]token.Person{}
 	for _, id := range ids {
-		if o, ok := s.owners[ownerKey{organization, id}]; ok {
-			found[id] = o
+		if p, ok := s.people[personKey{organization, id}]; ok {
+			found[id] = p
 		}
 	}
 	return found, nil
 }
 
 // Revoke implements [token.Store].
-func (s *Store) Revoke(_ context.Context, t token.Token, a token.Audit) (bool, error) {
+func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin("Revoke"); err != nil {
 		return false, err
 	}
-	stored, ok := s.tokens[t.ID]
+	id := r.Token.ID
+	c, living := s.credentials[id]
+	if living && c.Organization != r.Token.Organization {
+		return false, token.ErrNotFound
+	}
+	delete(s.credentials, id)
+	delete(s.previous, id)
+	stored, ok := s.tokens[id]
 	if !ok || !stored.RevokedAt.IsZero() {
 		return false, nil
 	}
-	stored.RevokedAt, stored.RevokedBy, stored.RevokeReason = t.RevokedAt, t.RevokedBy, t.RevokeReason
-	s.tokens[t.ID] = stored
-	s.audits = append(s.audits, a)
+	stored.RevokedAt, stored.RevokedBy, stored.RevokeReason = r.Token.RevokedAt, r.Token.RevokedBy, r.Token.RevokeReason
+	if living && c.Use.LastAt.After(stored.LastUsedAt) {
+		stored.LastUsedAt = c.Use.LastAt
+	}
+	s.tokens[id] = stored
+	s.audits = append(s.audits, r.Audit)
+	if r.Notice != "" {
+		s.notices = append(s.notices, r)
+	}
 	return true, nil
 }

@@ -6,6 +6,7 @@ package tokentest
 import (
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,13 +60,11 @@ type Service struct {
 func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
 	tb.Helper()
 	s := &Service{Store: NewStore(), Clock: &Clock{Noon}}
-	notices, err := token.NewSchedule([]int{15, 7, 0})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	var err error
 	c := token.IssuerConfig{
-		Store: s.Store, Prefix: Prefix, Notices: notices, MaxActive: 50, RetentionDays: 90,
-		Scopes: []string{"reports:read", "reports:write"}, Now: s.Clock.Now, Random: Random(),
+		Store: s.Store, Prefix: Prefix, MaxActive: 50, MaxDaily: 200, RetentionDays: 90,
+		NotifyOn: func(expiry, _ token.Date) token.Date { return expiry - 1 },
+		Scopes:   []string{"reports:read", "reports:write"}, Now: s.Clock.Now, Random: Random(),
 	}
 	if change != nil {
 		change(&c)
@@ -73,7 +72,7 @@ func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
 	if s.Issuer, err = token.NewIssuer(c); err != nil {
 		tb.Fatal(err)
 	}
-	s.Manager, err = token.NewManager(token.ManagerConfig{Store: s.Store, Now: s.Clock.Now, Random: Random()})
+	s.Manager, err = token.NewManager(token.ManagerConfig{Store: s.Store, Fold: strings.ToLower, Now: s.Clock.Now, Random: Random()})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -86,9 +85,9 @@ func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
 // MustIssue issues a token of so many days for p.
 func (s *Service) MustIssue(tb testing.TB, p token.Principal, name string, days int) (token.Token, token.Secret) {
 	tb.Helper()
-	t, secret, err := s.Issue(tb.Context(), p, token.IssueRequest{Name: name, ExpiresInDays: &days})
+	issued, err := s.Issue(tb.Context(), p, token.IssueRequest{Name: name, ExpiresInDays: &days})
 	if err != nil {
 		tb.Fatalf("issuing %q: %v", name, err)
 	}
-	return t, secret
+	return issued.Token, issued.Secret
 }

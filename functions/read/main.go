@@ -1,0 +1,38 @@
+// Command read is the Lambda function behind everything that shows tokens to people.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"time"
+
+	"latchkey/internal/api"
+	"latchkey/internal/config"
+	"latchkey/internal/dynamo"
+	"latchkey/internal/function"
+	"latchkey/internal/text"
+	"latchkey/internal/token"
+)
+
+func main() { function.Start(build) }
+
+func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
+	c, err := config.Load[config.Read]()
+	if err != nil {
+		return nil, err
+	}
+	claims, err := api.NewClaims(api.Claims(c.Person))
+	if err != nil {
+		return nil, err
+	}
+	store, err := dynamo.Open(ctx, c.TableName)
+	if err != nil {
+		return nil, err
+	}
+	manager, err := token.NewManager(token.ManagerConfig{Store: store, Fold: text.Fold, Now: time.Now, Random: rand.Reader})
+	if err != nil {
+		return nil, err
+	}
+	return api.Read(log, claims, manager, store, time.Now), nil
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"latchkey/internal/notice"
+	"latchkey/internal/token"
+)
+
+// Issue serves the routes of the function issue.
+func Issue(log *slog.Logger, claims Claims, issuer *token.Issuer) Handler {
+	type request struct {
+		Name          string   `json:"name"`
+		ExpiresInDays *int     `json:"expires_in_days,omitzero"`
+		ExpiresOn     *string  `json:"expires_on,omitzero"`
+		Scopes        []string `json:"scopes,omitzero"`
+	}
+	return serve(log, map[string]endpoint{
+		"POST /v1/tokens": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
+			issued, err := issuer.Issue(ctx, p, token.IssueRequest(in))
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{http.StatusCreated, newIssuedJSON(issued), issued.ID}, nil
+		}),
+	})
+}
+
+// Outcomes reads what became of a token's notices.
+type Outcomes interface {
+	Outcomes(ctx context.Context, id token.ID) ([]notice.Outcome, error)
+}
+
+// Read serves the routes of the function read.
+func Read(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, now func() time.Time) Handler {
+	type list struct {
+		Owner         string         `query:"owner"`
+		Statuses      []token.Status `query:"status"`
+		Search        string         `query:"q"`
+		Sort          token.Sort     `query:"sort"`
+		ExpiresBefore string         `query:"expires_before"`
+		Limit         int            `query:"limit"`
+		Cursor        string         `query:"cursor"`
+	}
+	type one struct {
+		ID string `path:"id"`
+	}
+	return serve(log, map[string]endpoint{
+		"GET /v1/tokens": person(claims, func(ctx context.Context, p token.Principal, in list) (answer, error) {
+			page, err := m.List(ctx, p, token.ListRequest(in))
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: newPageJSON(p, page, now())}, nil
+		}),
+		"GET /v1/tokens/{id}": person(claims, func(ctx context.Context, p token.Principal, in one) (answer, error) {
+			t, err := m.Get(ctx, p, in.ID)
+			return detail(ctx, t, err, notices, now())
+		}),
+		"POST /v1/me/notices/resume": person(claims, func(ctx context.Context, p token.Principal, _ struct{}) (answer, error) {
+			known, err := m.ResumeNotices(ctx, p)
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: resumedJSON{newPersonJSON(p, known)}}, nil
+		}),
+	})
+}
+
+// Revoke serves the routes of the function revoke.
+func Revoke(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, now func() time.Time) Handler {
+	type request struct {
+		ID     string `json:"-" path:"id"`
+		Reason string `json:"reason,omitzero"`
+	}
+	return serve(log, map[string]endpoint{
+		"POST /v1/tokens/{id}/revoke": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
+			t, err := m.Revoke(ctx, p, in.ID, in.Reason)
+			return detail(ctx, t, err, notices, now())
+		}),
+	})
+}
+
+// detail answers with all that is shown of one token.
+func detail(ctx context.Context, t token.Shown, err error, notices Outcomes, now time.Time) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	outcomes, err := notices.Outcomes(ctx, t.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, newDetailJSON(t, now, outcomes), t.ID}, nil
+}
+
+// TokenReader reads a token's record with a strongly consistent read.
+type TokenReader interface {
+	Token(ctx context.Context, id token.ID) (token.Token, error)
+}
+
+// Verify serves the routes of the function verify: who the token is that the authorizer let
+// in.
+func Verify(log *slog.Logger, checker Checker, tokens TokenReader, now func() time.Time) Handler {
+	return serve(log, map[string]endpoint{
+		"GET /v1/whoami": holder(checker, now, func(ctx context.Context, c token.Credential, _ struct{}) (answer, error) {
+			t, err := tokens.Token(ctx, c.TokenID)
+			if errors.Is(err, token.ErrNotFound) {
+				return answer{}, errInvalidToken
+			}
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: newWhoamiJSON(t, c)}, nil
+		}),
+	})
+}

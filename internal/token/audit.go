@@ -1,0 +1,66 @@
+package token
+
+import (
+	"io"
+	"time"
+)
+
+// Action names what happened, in the audit trail and in events.
+type Action string
+
+// The actions.
+const (
+	ActionIssued   Action = "token.issued"
+	ActionRevoked  Action = "token.revoked"
+	ActionExpiring Action = "token.expiring"
+	ActionExpired  Action = "token.expired"
+)
+
+// ActorKind says what kind of actor did something.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorPerson  ActorKind = "person"  // somebody who signed in
+	ActorService ActorKind = "service" // Latchkey itself
+)
+
+// Actor is who did something.
+type Actor struct {
+	Kind ActorKind
+	ID   string // the person's subject, or "latchkey"
+}
+
+// Service is the actor of what Latchkey does by itself.
+var Service = Actor{ActorService, "latchkey"}
+
+// Audit is one entry of the audit trail, written in the same transaction as the change
+// that it records.
+type Audit struct {
+	ID           ID
+	Organization string
+	At           time.Time
+	Action       Action
+	Actor        Actor
+	Address      string // IP address that the request came from, if there was one
+	Client       string // what the client called itself
+	TokenID      ID
+	TokenName    string
+	ExpiresOn    Date
+	Detail       string // the reason given, if any
+}
+
+// maxClient bounds what is kept of a User-Agent header.
+const maxClient = 200
+
+// audit is an entry for what p does to t at a moment.
+func (p Principal) audit(t Token, a Action, at time.Time, random io.Reader) (Audit, error) {
+	id, err := NewID(at, random)
+	if err != nil {
+		return Audit{}, err
+	}
+	return Audit{
+		ID: id, Organization: t.Organization, At: at.Truncate(time.Second), Action: a, Actor: p.actor(),
+		Address: p.Address, Client: tidy(p.Client, maxClient), TokenID: t.ID, TokenName: t.Name, ExpiresOn: t.ExpiresOn,
+	}, nil
+}

@@ -1,0 +1,195 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// NewToken is all that is stored of a token at its birth.
+type NewToken struct {
+	Token      Token
+	Credential Credential
+	NotifyOn   Date      // first date on which there may be something to notify its owner of
+	DeleteAt   time.Time // when the record may be deleted
+	MaxActive  int       // active tokens that the owner may have, this one counted
+	MaxDaily   int       // tokens that the owner may make on one day, this one counted
+	Policy     Policy    // that the token was checked against
+	Audit      Audit
+}
+
+// Policy is what an organization allows, within what the company does.
+type Policy struct {
+	Version int // 0: the organization has none
+	MaxDays int // longest lifetime of a secret; 0: [MaxDays]
+}
+
+// days is the longest lifetime of a secret.
+func (p Policy) days() int {
+	if p.MaxDays > 0 {
+		return min(p.MaxDays, MaxDays)
+	}
+	return MaxDays
+}
+
+// People keeps what is known of those who sign in.
+type People interface {
+	// KeepPerson records who a person is now, and returns what is known of them.
+	KeepPerson(ctx context.Context, p Person, now time.Time) (Person, error)
+	// Demote records that a person is no organization admin. It does nothing if they are
+	// not known as one.
+	Demote(ctx context.Context, organization, id string) error
+}
+
+// Writer stores new tokens.
+type Writer interface {
+	People
+	// Policy returns the policy of an organization with a strongly consistent read; the
+	// zero Policy if it has none.
+	Policy(ctx context.Context, organization string) (Policy, error)
+	// Issue stores t and its audit entry, all or nothing. The error is an [Error] with
+	// [CodeLimitReached] if its owner has MaxActive active tokens, with [CodeDailyLimit]
+	// if they made MaxDaily today, [ErrLeft] if the owner was marked as having left, and
+	// [ErrBusy] if the policy has changed since.
+	Issue(ctx context.Context, t NewToken) error
+}
+
+// MaxActiveLimit bounds MaxActive: the owner's quota, and the expression that drops
+// expired tokens from it, have to stay within DynamoDB's limits.
+const MaxActiveLimit = 200
+
+// IssuerConfig is what an [Issuer] needs. All of it is required but Scopes.
+type IssuerConfig struct {
+	Store         Writer
+	Prefix        Prefix
+	NotifyOn      func(expiry, today Date) Date // first date on which there may be something to notify an owner of
+	MaxActive     int                           // active tokens an owner may have, 1 to MaxActiveLimit
+	MaxDaily      int                           // tokens an owner may make on one day, at least 1
+	RetentionDays int                           // days for which a token stays listed past its expiry, at least 1: its last notice is sent then
+	Scopes        []string                      // that tokens may be limited to; none means tokens are not limited
+	Now           func() time.Time
+	Random        io.Reader // cryptographically secure
+}
+
+// Issuer makes tokens.
+type Issuer struct{ c IssuerConfig }
+
+// NewIssuer refuses a half-built configuration.
+func NewIssuer(c IssuerConfig) (*Issuer, error) {
+	switch {
+	case c.Store == nil:
+		return nil, errors.New("issuer: no store")
+	case c.Now == nil:
+		return nil, errors.New("issuer: no clock")
+	case c.Random == nil:
+		return nil, errors.New("issuer: no source of random bytes")
+	case c.MaxActive < 1 || c.MaxActive > MaxActiveLimit:
+		return nil, fmt.Errorf("issuer: an owner must be allowed 1 to %d active tokens", MaxActiveLimit)
+	case c.MaxDaily < 1:
+		return nil, errors.New("issuer: an owner must be allowed at least 1 new token a day")
+	case c.RetentionDays < 1:
+		return nil, errors.New("issuer: a token must stay for a day past its expiry, for its last notice")
+	case c.NotifyOn == nil:
+		return nil, errors.New("issuer: no notice schedule")
+	}
+	if err := CheckScopes(c.Scopes); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if _, err := ParsePrefix(string(c.Prefix)); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	return &Issuer{c}, nil
+}
+
+// Issued is a new token with its secret, which is nowhere kept and cannot be had again.
+type Issued struct {
+	Shown
+	Secret Secret
+}
+
+// Issue makes a token for p.
+func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Issued, error) {
+	moment := i.c.Now().UTC()
+	owner, err := enter(ctx, i.c.Store, p, moment)
+	if err != nil {
+		return Issued{}, err
+	}
+	if err := p.mayIssue(); err != nil {
+		return Issued{}, err
+	}
+	policy, err := i.c.Store.Policy(ctx, p.Organization)
+	if err != nil {
+		return Issued{}, fmt.Errorf("reading the policy: %w", err)
+	}
+	now := moment.Truncate(time.Second)
+	v, err := r.validate(now, i.c.Scopes, policy.days())
+	if err != nil {
+		return Issued{}, err
+	}
+	id, err := NewID(moment, i.c.Random)
+	if err != nil {
+		return Issued{}, err
+	}
+	secret, err := NewSecret(i.c.Prefix, id, i.c.Random)
+	if err != nil {
+		return Issued{}, err
+	}
+	t := Token{
+		ID: id, Organization: p.Organization, Owner: PersonOwner(p.Subject), Name: v.name, Hint: secret.Hint(),
+		Scopes: v.scopes, CreatedAt: now, CreatedBy: p.Subject,
+		ExpiresOn: v.expiresOn, LifetimeDays: int(v.expiresOn - DateOf(now)),
+		Fingerprints: []Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: now}},
+	}
+	audit, err := p.audit(t, ActionIssued, moment, i.c.Random)
+	if err != nil {
+		return Issued{}, err
+	}
+	err = i.c.Store.Issue(ctx, NewToken{
+		Token: t,
+		Credential: Credential{
+			TokenID: id, Organization: t.Organization, Owner: t.Owner, Hash: secret.Hash(), Generation: 1, Version: 1,
+			ExpiresAt: t.ExpiresAt(), Scopes: t.Scopes,
+		},
+		NotifyOn: i.c.NotifyOn(t.ExpiresOn, DateOf(now)), DeleteAt: (t.ExpiresOn + Date(i.c.RetentionDays)).Start(),
+		MaxActive: i.c.MaxActive, MaxDaily: i.c.MaxDaily, Policy: policy, Audit: audit,
+	})
+	if err != nil {
+		return Issued{}, fmt.Errorf("storing token %s: %w", id, err)
+	}
+	return Issued{Shown{t, owner}, secret}, nil
+}
+
+// CheckScopes checks the scopes that a deployment offers: at most [MaxScopes], each a
+// scope-token (RFC 6749, section 3.3) without a comma and of at most 64 characters, none
+// twice.
+func CheckScopes(scopes []string) error {
+	if len(scopes) > MaxScopes {
+		return fmt.Errorf("more than %d scopes", MaxScopes)
+	}
+	for i, scope := range scopes {
+		if slices.Contains(scopes[:i], scope) {
+			return fmt.Errorf("scope %q is there twice", scope)
+		}
+		if !validScope(scope) {
+			return fmt.Errorf("scope %q is not a scope-token of RFC 6749, without commas and of at most 64 characters", scope)
+		}
+	}
+	return nil
+}
+
+// validScope reports whether s is a scope-token (RFC 6749, section 3.3) without a
+// comma, which separates scopes in configuration.
+func validScope(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c < '!' || c > '~' || c == '"' || c == '\\' || c == ',' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,198 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// Store reads tokens and revokes them. Its reads by id are strongly consistent.
+type Store interface {
+	People
+	// Token returns a token's record, or [ErrNotFound].
+	Token(ctx context.Context, id ID) (Token, error)
+	// Tokens returns at most q.Limit tokens; fewer mean that there are no more.
+	Tokens(ctx context.Context, q Query) ([]Token, error)
+	// PeopleByID returns what is known of the people with these ids.
+	PeopleByID(ctx context.Context, organization string, ids []string) (map[string]Person, error)
+	// ClearUndeliverable has notices sent to a person's address again.
+	ClearUndeliverable(ctx context.Context, organization, id string) error
+	// Revoke ends a token for good: whatever the record says, no credential of it exists
+	// afterwards. If the record said revoked already, it changes nothing else and returns
+	// false. The error is [ErrNotFound] if the credential is of another organization.
+	Revoke(ctx context.Context, r Revocation) (bool, error)
+}
+
+// Revocation ends a token.
+type Revocation struct {
+	Token  Token // with its revocation
+	Audit  Audit
+	Notice ID // of the notice to the token's owner; empty: nobody is notified
+}
+
+// ManagerConfig is what a [Manager] needs. All of it is required.
+type ManagerConfig struct {
+	Store  Store
+	Fold   func(string) string // makes texts equal that people take for the same, for searching
+	Now    func() time.Time
+	Random io.Reader
+}
+
+// Manager shows and revokes tokens on behalf of people.
+type Manager struct{ c ManagerConfig }
+
+// NewManager refuses a half-built configuration.
+func NewManager(c ManagerConfig) (*Manager, error) {
+	if c.Store == nil || c.Fold == nil || c.Now == nil || c.Random == nil {
+		return nil, errors.New("manager: store, folding, clock and source of random bytes are required")
+	}
+	return &Manager{c}, nil
+}
+
+// Shown is a token with the person who owns it, as far as they are known. Of a token that
+// the organization owns, Person is zero.
+type Shown struct {
+	Token
+	Person Person
+}
+
+// enter is the door of every management call: it records the address that notices go to,
+// and that somebody who has lost the role is no admin. It lets everybody pass whom the
+// sign-in names, since people may see and end what is their own.
+func enter(ctx context.Context, people People, p Principal, now time.Time) (Person, error) {
+	if !p.known() {
+		return Person{}, errNoRole
+	}
+	if p.Role != RoleNone && p.reachable() {
+		known, err := people.KeepPerson(ctx, p.person(), now)
+		if err != nil {
+			return Person{}, fmt.Errorf("keeping who a person is: %w", err)
+		}
+		return known, nil
+	}
+	if p.Role != RoleAdmin {
+		if err := people.Demote(ctx, p.Organization, p.Subject); err != nil {
+			return Person{}, fmt.Errorf("demoting a former admin: %w", err)
+		}
+	}
+	return p.person(), nil
+}
+
+// Get returns one token. To a person who may not see it, it does not exist.
+func (m *Manager) Get(ctx context.Context, p Principal, id string) (Shown, error) {
+	if _, err := enter(ctx, m.c.Store, p, m.c.Now().UTC()); err != nil {
+		return Shown{}, err
+	}
+	t, err := m.visible(ctx, p, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	return m.show(ctx, t)
+}
+
+// Revoke makes a token stop working from the next request on. Revoking it again changes
+// nothing that is shown and is no error. A reason is cleaned, never refused.
+func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (Shown, error) {
+	now := m.c.Now().UTC()
+	if _, err := enter(ctx, m.c.Store, p, now); err != nil {
+		return Shown{}, err
+	}
+	t, err := m.visible(ctx, p, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	r := Revocation{Token: t}
+	if t.RevokedAt.IsZero() {
+		r.Token.RevokedAt, r.Token.RevokedBy = now.Truncate(time.Second), p.Subject
+		r.Token.RevokeReason = tidy(reason, MaxReasonLength)
+	}
+	if r.Audit, err = p.audit(t, ActionRevoked, now, m.c.Random); err != nil {
+		return Shown{}, err
+	}
+	r.Audit.Detail = r.Token.RevokeReason
+	if t.Owner.Type == OwnerPerson && t.Owner.ID != p.Subject {
+		if r.Notice, err = NewID(now, m.c.Random); err != nil {
+			return Shown{}, err
+		}
+	}
+	changed, err := m.c.Store.Revoke(ctx, r)
+	if err != nil {
+		return Shown{}, fmt.Errorf("revoking token %s: %w", t.ID, err)
+	}
+	if !changed { // somebody else was faster: show what they did
+		if r.Token, err = m.c.Store.Token(ctx, t.ID); err != nil {
+			return Shown{}, fmt.Errorf("reading token %s again: %w", t.ID, err)
+		}
+	}
+	return m.show(ctx, r.Token)
+}
+
+// ResumeNotices has notices sent to p's address again after mail to it did not arrive.
+func (m *Manager) ResumeNotices(ctx context.Context, p Principal) (Person, error) {
+	now := m.c.Now().UTC()
+	if err := p.mayIssue(); err != nil {
+		return Person{}, err
+	}
+	if err := m.c.Store.ClearUndeliverable(ctx, p.Organization, p.Subject); err != nil {
+		return Person{}, fmt.Errorf("clearing a person's mark: %w", err)
+	}
+	return enter(ctx, m.c.Store, p, now)
+}
+
+func (m *Manager) visible(ctx context.Context, p Principal, raw string) (Token, error) {
+	id, err := ParseID(raw)
+	if err == nil {
+		var t Token
+		if t, err = m.c.Store.Token(ctx, id); err == nil && p.maySee(t.Organization, t.Owner) {
+			return t, nil
+		}
+	}
+	switch {
+	case err != nil && CodeOf(err) != CodeNotFound:
+		return Token{}, fmt.Errorf("reading a token: %w", err)
+	case p.Role == RoleNone:
+		return Token{}, errNoRole // whatever there is
+	default:
+		return Token{}, ErrNotFound
+	}
+}
+
+func (m *Manager) show(ctx context.Context, t Token) (Shown, error) {
+	shown, err := m.withPeople(ctx, t.Organization, []Token{t})
+	if err != nil {
+		return Shown{}, err
+	}
+	return shown[0], nil
+}
+
+func (m *Manager) withPeople(ctx context.Context, organization string, tokens []Token) ([]Shown, error) {
+	var ids []string
+	for _, t := range tokens {
+		if t.Owner.Type == OwnerPerson {
+			ids = append(ids, t.Owner.ID)
+		}
+	}
+	slices.Sort(ids)
+	people := map[string]Person{}
+	if ids = slices.Compact(ids); len(ids) > 0 {
+		var err error
+		if people, err = m.c.Store.PeopleByID(ctx, organization, ids); err != nil {
+			return nil, fmt.Errorf("reading owners: %w", err)
+		}
+	}
+	shown := make([]Shown, 0, len(tokens))
+	for _, t := range tokens {
+		s := Shown{Token: t}
+		if t.Owner.Type == OwnerPerson {
+			var ok bool
+			if s.Person, ok = people[t.Owner.ID]; !ok {
+				s.Person = Person{Organization: t.Organization, ID: t.Owner.ID}
+			}
+		}
+		shown = append(shown, s)
+	}
+	return shown, nil
+}

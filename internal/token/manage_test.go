@@ -1,0 +1,217 @@
+package token_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"latchkey/internal/token"
+	"latchkey/internal/token/tokentest"
+)
+
+func TestNewManagerRefusesHalfAConfiguration(t *testing.T) {
+	for name, spoil := range map[string]func(*token.ManagerConfig){
+		"no store":      func(c *token.ManagerConfig) { c.Store = nil },
+		"no folding":    func(c *token.ManagerConfig) { c.Fold = nil },
+		"no clock":      func(c *token.ManagerConfig) { c.Now = nil },
+		"no randomness": func(c *token.ManagerConfig) { c.Random = nil },
+	} {
+		c := token.ManagerConfig{Store: tokentest.NewStore(), Fold: strings.ToLower, Now: time.Now, Random: tokentest.Random()}
+		if _, err := token.NewManager(c); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&c)
+		if m, err := token.NewManager(c); err == nil || m != nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestGet(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	got, err := s.Get(t.Context(), tokentest.Alice, string(made.ID))
+	want := token.Shown{Token: made, Person: token.Person{Organization: "acme", ID: "bob", Email: "bob@acme.example"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestGetOfAnOwnerNobodyKnows(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	orphan := made
+	orphan.ID, orphan.Owner = vectorID, token.PersonOwner("gone")
+	s.Store.Put(orphan)
+	got, err := s.Get(t.Context(), tokentest.Alice, string(vectorID))
+	if want := (token.Person{Organization: "acme", ID: "gone"}); err != nil || got.Person != want {
+		t.Errorf("owner %+v, error %v", got.Person, err)
+	}
+}
+
+func TestEveryCallKeepsTheAddressCurrent(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	moved := tokentest.Bob
+	for i, call := range []func() error{
+		func() error { _, err := s.List(t.Context(), moved, token.ListRequest{}); return err },
+		func() error { _, err := s.Get(t.Context(), moved, string(made.ID)); return err },
+		func() error { _, err := s.Revoke(t.Context(), moved, string(made.ID), ""); return err },
+	} {
+		moved.Email = string(rune('a'+i)) + "@acme.example"
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Get(t.Context(), tokentest.Alice, string(made.ID))
+		if err != nil || got.Person.Email != moved.Email {
+			t.Errorf("call %d: address %s, error %v, want %s", i, got.Person.Email, err, moved.Email)
+		}
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, secret := s.MustIssue(t, tokentest.Bob, "x", 30)
+	if _, err := s.Verify(t.Context(), secret.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.T = moment(t, "2026-11-24T08:00:00.75Z")
+	at := moment(t, "2026-11-24T08:00:00Z")
+	got, err := s.Revoke(t.Context(), tokentest.Alice, string(made.ID), "  laptop stolen ")
+	want := made
+	want.RevokedAt, want.RevokedBy, want.RevokeReason = at, "alice", "laptop stolen"
+	if err != nil || !reflect.DeepEqual(got.Token, want) || got.Status(s.Clock.T) != token.StatusRevoked {
+		t.Errorf("got %+v, error %v\nwant %+v", got.Token, err, want)
+	}
+	if _, err := s.Verify(t.Context(), secret.Reveal()); !errors.As(err, new(*token.RefusedError)) {
+		t.Errorf("the secret is still good: %v", err)
+	}
+	audits := s.Store.Audits()
+	wantAudit := token.Audit{
+		ID: audits[len(audits)-1].ID, Organization: "acme", At: at, Action: token.ActionRevoked, Actor: token.Actor{Kind: token.ActorPerson, ID: "alice"},
+		TokenID: made.ID, TokenName: "x", ExpiresOn: made.ExpiresOn, Detail: "laptop stolen",
+	}
+	if len(audits) != 2 || audits[1] != wantAudit {
+		t.Errorf("audit %+v\nwant  %+v", audits, wantAudit)
+	}
+
+	if notices := s.Store.Notices(); len(notices) != 1 || notices[0].Token.Owner.ID != "bob" {
+		t.Errorf("notices %+v, want one to the owner, since somebody else did it", notices)
+	}
+
+	// Again, later, by somebody else: nothing changes, and nothing is recorded.
+	s.Clock.T = s.Clock.T.Add(time.Hour)
+	again, err := s.Revoke(t.Context(), tokentest.Bob, string(made.ID), "me too")
+	if err != nil || !reflect.DeepEqual(again.Token, want) {
+		t.Errorf("again: %+v, error %v", again.Token, err)
+	}
+	if n, notices := len(s.Store.Audits()), len(s.Store.Notices()); n != 2 || notices != 1 {
+		t.Errorf("the second time: %d audit entries, %d notices", n, notices)
+	}
+}
+
+func TestRevokeOfAnExpiredToken(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 1)
+	s.Clock.T = made.ExpiresAt()
+	if got, err := s.Revoke(t.Context(), tokentest.Bob, string(made.ID), ""); err != nil || got.Status(s.Clock.T) != token.StatusRevoked {
+		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
+// Two people revoke at once: the second is shown what the first did.
+func TestRevokeLosesARace(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	faster := made
+	faster.RevokedAt, faster.RevokedBy, faster.RevokeReason = tokentest.Noon, "bob", "faster"
+	raced := false
+	s.Store.OnToken(func(token.ID) {
+		if raced {
+			return
+		}
+		raced = true
+		if changed, err := s.Store.Revoke(t.Context(), token.Revocation{Token: faster}); err != nil || !changed {
+			t.Fatalf("changed %t, error %v", changed, err)
+		}
+	})
+	got, err := s.Revoke(t.Context(), tokentest.Alice, string(made.ID), "slower")
+	if err != nil || !reflect.DeepEqual(got.Token, faster) {
+		t.Errorf("got %+v, error %v\nwant %+v", got.Token, err, faster)
+	}
+}
+
+// A revocation never fails for its reason: the text is cleaned.
+func TestRevokeReasons(t *testing.T) {
+	for name, test := range map[string]struct{ reason, want string }{
+		"none":                 {"", ""},
+		"200 letters":          {strings.Repeat("é", 200), strings.Repeat("é", 200)},
+		"201 letters":          {strings.Repeat("é", 201), strings.Repeat("é", 200)},
+		"a control character":  {"a\x00b", "a b"},
+		"a bidi override":      {"a\u202eb", "ab"},
+		"invalid UTF-8":        {"a\xff", "a"},
+		"only space, and much": {strings.Repeat(" ", 1000), ""},
+	} {
+		s := tokentest.New(t, nil)
+		made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+		_, err := s.Revoke(t.Context(), tokentest.Bob, string(made.ID), test.reason)
+		stored, _ := s.Store.Stored(made.ID)
+		if err != nil || stored.RevokedAt.IsZero() || stored.RevokeReason != test.want {
+			t.Errorf("%s: error %v, revoked at %s, reason %q, want %q", name, err, stored.RevokedAt, stored.RevokeReason, test.want)
+		}
+	}
+}
+
+func TestManagerWhenTheStoreFails(t *testing.T) {
+	broken := errors.New("the table is on fire")
+	for action, methods := range map[string][]string{
+		"list":   {"KeepPerson", "Tokens", "PeopleByID"},
+		"get":    {"KeepPerson", "Token", "PeopleByID"},
+		"revoke": {"KeepPerson", "Token", "Revoke", "PeopleByID"},
+	} {
+		for _, method := range methods {
+			s := tokentest.New(t, nil)
+			made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+			s.Store.Fail(method, broken)
+			var err error
+			var zero bool
+			switch action {
+			case "list":
+				var page token.Page
+				page, err = s.List(t.Context(), tokentest.Bob, token.ListRequest{})
+				zero = page.Tokens == nil && page.Cursor == ""
+			case "get":
+				var got token.Shown
+				got, err = s.Get(t.Context(), tokentest.Bob, string(made.ID))
+				zero = reflect.DeepEqual(got, token.Shown{})
+			case "revoke":
+				var got token.Shown
+				got, err = s.Revoke(t.Context(), tokentest.Bob, string(made.ID), "")
+				zero = reflect.DeepEqual(got, token.Shown{})
+			}
+			if !errors.Is(err, broken) || token.CodeOf(err) != "" || !zero {
+				t.Errorf("%s while %s fails: error %v, zero %t", action, method, err, zero)
+			}
+		}
+	}
+}
+
+func TestRevokeWithoutRandomness(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	broken := errors.New("no entropy")
+	m, err := token.NewManager(token.ManagerConfig{Store: s.Store, Fold: strings.ToLower, Now: s.Clock.Now, Random: iotest.ErrReader(broken)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Revoke(t.Context(), tokentest.Bob, string(made.ID), ""); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if slices.Contains(s.Store.Calls(), "Revoke") {
+		t.Error("revoked without an audit entry")
+	}
+}
