@@ -163,6 +163,8 @@ func TestListParameters(t *testing.T) {
 		{"status", "active, expired", "status"},
 		{"q", strings.Repeat("x", 101), "q"},
 		{"owner", strings.Repeat("x", 3000), "owner"},
+		{"owner", strings.Repeat("x", 256), "owner"},
+		{"owner", "bøb", "owner"},
 		{"cursor", "x", "cursor"},
 		{"Owner", "all", "Owner"},
 		{"state", "active", "state"},

@@ -42,17 +42,8 @@ func NewClaims(c Claims) (Claims, error) {
 	return c, nil
 }
 
-// Longest claims. A subject is at most 255 ASCII characters (OpenID Connect Core 1.0,
-// section 2).
-const (
-	maxSubject      = 255
-	maxOrganization = 128
-)
-
-// isSubject reports whether a claim can say who somebody is.
-func isSubject(s string) bool {
-	return s != "" && len(s) <= maxSubject && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
-}
+// maxOrganization is the longest id of an organization, in characters.
+const maxOrganization = 128
 
 // isOrganization reports whether a claim can name an organization. Nobody can tell those
 // apart that differ in what cannot be seen.
@@ -70,7 +61,7 @@ var (
 	errBadSubject = &Error{
 		Code: token.CodeForbidden,
 		Detail: fmt.Sprintf("The subject of your sign-in (claim sub) cannot be used: it must be 1 to %d printable ASCII characters. "+
-			"Ask your administrator.", maxSubject),
+			"Ask your administrator.", token.MaxSubjectLength),
 	}
 	errNoOrganization = &Error{
 		Code: token.CodeForbidden, Detail: "Your sign-in names no organization. Ask your administrator to assign you to one.",
@@ -103,7 +94,7 @@ func (c Claims) principal(r events.APIGatewayV2HTTPRequest) (token.Principal, er
 	switch {
 	case p.Subject == "":
 		return token.Principal{}, errUnauthenticated
-	case !isSubject(p.Subject):
+	case !token.IsSubject(p.Subject):
 		return token.Principal{}, errBadSubject
 	case p.Organization == "":
 		return token.Principal{}, errNoOrganization

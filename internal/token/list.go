@@ -19,13 +19,8 @@ const (
 	maxRead = 1000
 )
 
-const (
-	// maxOwnerLength is the longest subject that a person can have (OpenID Connect Core
-	// 1.0, section 2).
-	maxOwnerLength = 255
-	// everyone is the owner filter for all tokens of an organization.
-	everyone = "all"
-)
+// everyone is the owner filter for all tokens of an organization.
+const everyone = "all"
 
 // Sort is the order of a list.
 type Sort string
@@ -166,8 +161,8 @@ func (r ListRequest) query(p Principal, now time.Time) (Query, error) {
 		return Query{}, errAdminOnly
 	case r.Owner == everyone:
 		q.Owner = nil
-	case len(r.Owner) > maxOwnerLength:
-		return Query{}, Invalid(FieldError{"owner", fmt.Sprintf("Must be at most %d characters.", maxOwnerLength)})
+	case !IsSubject(r.Owner):
+		return Query{}, Invalid(FieldError{"owner", fmt.Sprintf("Must be 1 to %d printable ASCII characters.", MaxSubjectLength)})
 	default:
 		of := PersonOwner(r.Owner)
 		q.Owner = &of

@@ -1,5 +1,7 @@
 package token
 
+import "strings"
+
 // Role is what a person may do in their organization.
 type Role int
 
@@ -23,6 +25,15 @@ const (
 type Owner struct {
 	Type OwnerType
 	ID   string // the person's subject; empty for the organization
+}
+
+// MaxSubjectLength is the longest subject that a person can have, in characters (OpenID
+// Connect Core 1.0, section 2).
+const MaxSubjectLength = 255
+
+// IsSubject reports whether s can say who somebody is: printable ASCII characters.
+func IsSubject(s string) bool {
+	return s != "" && len(s) <= MaxSubjectLength && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // PersonOwner is the owner of a person's tokens.
