@@ -96,6 +96,18 @@ func TestCognitoReachesTheConsole(t *testing.T) {
 	}
 }
 
+// In a deployment a run at a time that has not come would send what is not so yet.
+func TestOnlyTheTemplateForSAMAllowsTheFuture(t *testing.T) {
+	for _, made := range []func() (*deployment, error){usual, unusual} {
+		if value, there := environment(t, of(t, made), "remind")["ALLOW_FUTURE_SCHEDULE"]; there {
+			t.Errorf("the reminder would be deployed with ALLOW_FUTURE_SCHEDULE=%v", value)
+		}
+	}
+	if value := environment(t, of(t, local), "remind")["ALLOW_FUTURE_SCHEDULE"]; value != "true" {
+		t.Errorf("the reminder in SAM has ALLOW_FUTURE_SCHEDULE=%v", value)
+	}
+}
+
 func TestOnlyTheTemplateForSAMHasEndpoints(t *testing.T) {
 	endpoints := []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SESV2"}
 	for _, function := range config.Functions() {

@@ -12,7 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// sign returns a JWT that is valid at noon, its claims changed as told; nil removes one.
+// sign returns a JWT that is valid at noon, with the changes to its claims; nil removes one.
 func (b *harness) sign(t *testing.T, change map[string]any) string {
 	t.Helper()
 	return signWith(t, jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: b.key, KeyID: "one"}}, change)
