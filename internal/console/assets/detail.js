@@ -5,7 +5,9 @@ import { $, address, announce, busy, closable, h, named, showError } from "./dom
 import { expiry, owner, statusMark, statusWord } from "./list.js";
 
 /** What became of a notice, where it was not simply sent. */
-const FATE = { pending: "not sent yet", deferred: "put off, to be tried again", abandoned: "given up", bounced: "came back" };
+const FATE = {
+  delegated: "to administrators, because its owner can’t be reached", abandoned: "given up, because nobody could be reached", bounced: "came back",
+};
 
 export class DetailPanel {
   #api; #handled; #list; #session; #scopes; #revoke;
@@ -155,5 +157,5 @@ function about(kind) {
   const [, days] = /^expires-(\d+)$/.exec(kind) ?? [];
   if (days === "0") return "on the expiry date";
   if (days) return `${countDays(Number(days))} before the expiry date`;
-  return { revoked: "because it was revoked by somebody else", leaked: "because the API token had become public" }[kind] ?? kind;
+  return kind === "revoked" ? "because somebody else revoked it" : kind;
 }

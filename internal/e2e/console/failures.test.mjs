@@ -159,7 +159,7 @@ test("a key revoked before its facts came stays revoked", () => inPage({}, async
 }));
 
 test("a list asked for before a key was revoked doesn’t bring it back", () => inPage({}, async (page) => {
-  const { token } = await issue("bob", "Faster than the list");
+  const { token } = await issue("bob", "Faster than the list", 1);
   await signIn(page, "bob");
   const row = rowOf(page, token.name);
   await row.waitFor();

@@ -219,6 +219,26 @@ test("the notices that were sent are told of", () => inPage({}, async (page) => 
   await page.getByRole("dialog", { name: "With a notice" }).getByText("15 days before the expiry date").waitFor();
 }));
 
+// It takes bounces for a notice to have another state: the API's true answer is changed.
+test("what became of each notice is said", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "With notices of all kinds");
+  await page.route(`**/v1/tokens/${token.id}`, async (route) => {
+    const answer = await route.fetch();
+    const notices = [["expires-15", "sent"], ["expires-1", "delegated"], ["expires-0", "abandoned"], ["revoked", "bounced"]]
+      .map(([kind, state]) => ({ kind, state, date: token.expires_on, sent_at: "2026-12-01T10:00:00Z" }));
+    await route.fulfill({ response: answer, json: { ...await answer.json(), notices } });
+  });
+  await signIn(page, "bob", `#/tokens/${token.id}`);
+  const panel = page.getByRole("dialog", { name: token.name });
+  await panel.getByText("Notices", { exact: true }).waitFor();
+  assert.deepEqual(await panel.locator("ul.plain > li").evaluateAll((all) => all.map(({ textContent }) => textContent).filter((text) => text.includes("UTC"))), [
+    "1 December 2026, 10:00 UTC15 days before the expiry date",
+    "1 December 2026, 10:00 UTC: to administrators, because its owner can’t be reached1 day before the expiry date",
+    "1 December 2026, 10:00 UTC: given up, because nobody could be reachedon the expiry date",
+    "1 December 2026, 10:00 UTC: came backbecause somebody else revoked it",
+  ]);
+}));
+
 // A key takes at least a day to expire, and mail has to bounce for an address to be
 // known as bad. So here the API's true answer is changed on its way to the page.
 test("a row of an expired key, and of an owner who can’t be reached", () => inPage({}, async (page) => {

@@ -24,7 +24,8 @@ test("a name is drawn within its cell, whatever marks it stacks", () => inPage({
   await page.reload();
   const row = page.locator(`[data-id="${token.id}"]`);
   await row.waitFor();
-  const clips = (place) => place.locator("bdi.named").first().evaluate((name) => {
+  const clips = (place) => place.evaluate((element) => {
+    const name = element.querySelector("bdi.named");
     const { overflow } = getComputedStyle(name);
     const box = name.getBoundingClientRect();
     const cell = (name.closest("th, h2, dd, p, div") ?? name.parentElement).getBoundingClientRect();

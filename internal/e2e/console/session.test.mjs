@@ -93,7 +93,7 @@ test("a token that has run out is renewed without a word, once for all who need 
 }));
 
 test("a token that can’t be renewed for want of a network ends no session", () => inPage({}, async (page) => {
-  const { token } = await issue("bob", "After the tunnel");
+  const { token } = await issue("bob", "After the tunnel", 1);
   await signIn(page, "bob");
   await rowOf(page, token.name).waitFor();
   await expireToken(page);
