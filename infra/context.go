@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,17 +30,15 @@ func readSettings(node constructs.Node) (Settings, error) {
 var plainName = regexp.MustCompile(`^[A-Za-z]+$`)
 
 func parseSettings(context map[string]any) (Settings, error) {
-	known, err := settingNames()
-	if err != nil {
-		return Settings{}, err
-	}
+	separators := settingNames()
 	values := map[string]string{}
 	var faults []error
 	take := func(from map[string]any) {
 		for _, name := range slices.Sorted(maps.Keys(from)) {
-			text, err := asText(from[name])
+			separator, known := separators[name]
+			text, err := asText(from[name], separator)
 			switch {
-			case !known[name]:
+			case !known:
 				faults = append(faults, fmt.Errorf("%s: there is no such setting", name))
 			case err != nil:
 				faults = append(faults, fmt.Errorf("%s: %w", name, err))
@@ -62,17 +61,16 @@ func parseSettings(context map[string]any) (Settings, error) {
 	return s, errors.Join(append(faults, s.check()...)...)
 }
 
-// settingNames are the names of all settings.
-func settingNames() (map[string]bool, error) {
-	fields, err := env.GetFieldParamsWithOptions(&Settings{}, options(nil))
-	if err != nil {
-		return nil, fmt.Errorf("reading the settings' own definition: %w", err)
+// settingNames are the names of all settings, each with what separates the items of one that
+// is a list.
+func settingNames() map[string]string {
+	separators := map[string]string{}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Settings]()) {
+		if name := field.Tag.Get("setting"); name != "" && name != "-" {
+			separators[name] = cmp.Or(field.Tag.Get("envSeparator"), ",")
+		}
 	}
-	known := map[string]bool{}
-	for _, field := range fields {
-		known[field.Key] = true
-	}
-	return known, nil
+	return separators
 }
 
 // settingsOf reads settings as they were written.
@@ -85,8 +83,8 @@ func options(values map[string]string) env.Options {
 	return env.Options{Environment: values, TagName: "setting", DefaultValueTagName: "default"}
 }
 
-// asText writes a JSON value the way -c does.
-func asText(value any) (string, error) {
+// asText writes a JSON value the way -c does, lists with what separates their items.
+func asText(value any, separator string) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return v, nil
@@ -97,13 +95,16 @@ func asText(value any) (string, error) {
 	case []any:
 		texts := make([]string, 0, len(v))
 		for _, item := range v {
-			text, err := asText(item)
-			if err != nil {
+			text, err := asText(item, separator)
+			switch {
+			case err != nil:
 				return "", err
+			case strings.Contains(text, separator):
+				return "", fmt.Errorf("want items without %q", separator)
 			}
 			texts = append(texts, text)
 		}
-		return strings.Join(texts, ","), nil
+		return strings.Join(texts, separator), nil
 	default:
 		return "", errors.New("want a text, number, true or false, or a list")
 	}

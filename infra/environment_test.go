@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/jsii-runtime-go"
+
 	"latchkey/internal/config"
 )
 
@@ -30,10 +32,6 @@ func TestFunctionsGetWhatConfigDeclares(t *testing.T) {
 				if variable.Required && text(got[variable.Name]) == "" {
 					t.Errorf("%s: %s lacks %s", name, function.Name, variable.Name)
 				}
-				// Where all settings are chosen, no variable is left to its default.
-				if name == "unusual" && got[variable.Name] == nil && variable.Setting != "-" {
-					t.Errorf("%s of %s cannot be chosen", variable.Name, function.Name)
-				}
 				if variable.Setting == "-" && got[variable.Name] != nil {
 					t.Errorf("%s: %s is deployed with %s, which is for the local run alone", name, function.Name, variable.Name)
 				}
@@ -42,6 +40,49 @@ func TestFunctionsGetWhatConfigDeclares(t *testing.T) {
 				if !names[variable] {
 					t.Errorf("%s: %s gets %s, which it does not read", name, function.Name, variable)
 				}
+			}
+		}
+	}
+}
+
+// Whatever setting a function names is one of the stack's, and reaches it as it is written.
+func TestEverySettingOfAFunctionCanBeChosen(t *testing.T) {
+	known := settingNames()
+	for _, function := range config.Functions() {
+		declared, err := function.Variables()
+		if err != nil {
+			t.Fatal(err)
+		}
+		chosen, workedOut := map[string]string{}, map[string]*string{}
+		for _, variable := range declared {
+			switch variable.Setting {
+			case "":
+				workedOut[variable.Name] = jsii.String("worked out")
+			case "-":
+			default:
+				chosen[variable.Setting] = "value of " + variable.Setting
+				if known[variable.Setting] == "" {
+					t.Errorf("%s of %s cannot be chosen: there is no setting %s", variable.Name, function.Name, variable.Setting)
+				}
+			}
+		}
+		got, err := environmentOf(function, chosen, workedOut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, variable := range declared {
+			want := map[string]string{"": "worked out", "-": ""}[variable.Setting]
+			if variable.Setting != "" && variable.Setting != "-" {
+				want = "value of " + variable.Setting
+			}
+			if value := got[variable.Name]; (value == nil) != (want == "") || value != nil && *value != want {
+				t.Errorf("%s gets %v for %s, want %q", function.Name, value, variable.Name, want)
+			}
+		}
+		// Nobody has a value for what is neither chosen nor worked out.
+		if len(workedOut) > 0 {
+			if _, err := environmentOf(function, chosen, nil); err == nil {
+				t.Errorf("%s is deployed without what the stack works out", function.Name)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -79,6 +80,7 @@ func TestBadSettings(t *testing.T) {
 		"a page with a mark":           {map[string]any{"consoleUrl": "https://keys.acme.test?"}, "consoleUrl: want https://host, the host as browsers write it"},
 		"a sender in capitals":         {map[string]any{"mailFrom": "tokens@Acme.test"}, "mailFrom: want a domain in lower case"},
 		"an origin in capitals":        {map[string]any{"connectOrigins": "https://ID.acme.test"}, "connectOrigins: want a list of https://host"},
+		"two scopes in one item":       {map[string]any{"scopes": []any{"a,b"}}, `scopes: want items without ","`},
 		"issuer alone":                 {map[string]any{"oidcIssuer": "https://id.acme.test"}, "oidcAudience: want at least one"},
 		"claims without issuer":        {map[string]any{"claimRoles": "roles"}, "claimRoles: want nothing, because oidcIssuer is not set"},
 		"foreign identity":             {map[string]any{"mailIdentity": "other.test"}, "mailIdentity: want mailFrom's address"},
@@ -101,6 +103,33 @@ func TestBadSettings(t *testing.T) {
 		// The same mistake on the command line.
 		if _, err := parseSettings(map[string]any{"mailFrom": "tokens@acme.test", "latchkey": map[string]any{}, first(c.set): c.set[first(c.set)]}); len(c.set) == 1 && err == nil {
 			t.Errorf("%s on the command line: no error", name)
+		}
+	}
+}
+
+// A list is written as one, whatever separates its items in a variable.
+func TestListsAreKeptApart(t *testing.T) {
+	got, err := parseSettings(map[string]any{
+		"mailFrom": "tokens@acme.test", "scopes": []any{"read", "write"},
+		"scopeDescriptions": []any{"read See reports, and their history", "write Change them"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Scopes) != 2 || len(got.ScopeDescriptions) != 2 || got.ScopeDescriptions[0] != "read See reports, and their history" {
+		t.Errorf("scopes %q, descriptions %q", got.Scopes, got.ScopeDescriptions)
+	}
+}
+
+func TestEverySettingIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range settingNames() {
+		// sam makes a template that cannot be deployed: it is no setting for deployers.
+		if name != "sam" && !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("README.md says nothing of %s", name)
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 // function would refuse at its start is refused before anything is deployed.
 var starts = map[string]func(Settings) error{
 	"authorize": startAuthorize,
+	"verify":    startVerify,
 	"issue":     startIssue,
 	"read":      startPerson,
 	"revoke":    startPerson,
@@ -91,6 +92,15 @@ func store() (*dynamo.Store, error) {
 func clock() time.Time { return time.Time{} }
 
 var quiet = slog.New(slog.DiscardHandler)
+
+func startVerify(s Settings) error {
+	table, err := store()
+	if err != nil {
+		return err
+	}
+	_, err = token.NewVerifier(table, token.Prefix(s.Prefix), clock)
+	return err
+}
 
 func startAuthorize(s Settings) error {
 	table, err := store()
