@@ -103,9 +103,10 @@ func whole(s string) (int, bool) {
 	return int(r.Num().Int64()), true
 }
 
-// decode reads a JSON object into v. It is strict: unknown and repeated members, a
-// name in another case, null, and invalid UTF-8 are errors that name their place. With
-// optional, no body at all is fine.
+// decode reads a JSON object into v. It is strict: unknown and repeated members, a name in
+// another case, and null are errors that name their place. With optional, no body at all is
+// fine. What is not Unicode becomes the replacement character: no name may hold it, no other
+// field knows it, and the text of a reason, which is cleaned, never stops a revocation.
 func decode(r events.APIGatewayV2HTTPRequest, v any, optional bool) error {
 	b, err := body(r)
 	if err != nil {
@@ -118,7 +119,7 @@ func decode(r events.APIGatewayV2HTTPRequest, v any, optional bool) error {
 	if charset := parameters["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return &Error{Code: CodeUnsupportedMediaType, Detail: "Send the body as application/json, in UTF-8."}
 	}
-	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true), values); err != nil {
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true), jsontext.AllowInvalidUTF8(true), values); err != nil {
 		return undecodable(err)
 	}
 	return nil
@@ -130,7 +131,7 @@ func undecodable(err error) *Error {
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is of the wrong type."}
 	} else if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is not valid JSON in UTF-8."}
+		field = token.FieldError{Pointer: string(e.JSONPointer), Detail: "Is not valid JSON."}
 	}
 	switch {
 	case field.Pointer == "":

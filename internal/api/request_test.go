@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,8 @@ func TestBodies(t *testing.T) {
 		{"null with space", ` null`, bad, "body"},
 		{"a text", `"x"`, bad, "body"},
 		{"a number", `30`, bad, "body"},
+		{"half a surrogate pair in a date", `{"name":"x","expires_on":"2026-12-23\ud800"}`, bad, "/expires_on"},
+		{"invalid UTF-8 in a scope", "{\"name\":\"x\",\"expires_in_days\":30,\"scopes\":[\"reports:read\xff\"]}", bad, "/scopes/0"},
 		{"invalid UTF-8", "{\"name\":\"\xff\",\"expires_in_days\":30}", bad, "/name"},
 		{"half a surrogate pair", `{"name":"\ud800","expires_in_days":30}`, bad, "/name"},
 		{"a byte order mark", "\ufeff{\"name\":\"x\",\"expires_in_days\":30}", bad, "body"},
@@ -178,6 +181,9 @@ func TestRevokeBodies(t *testing.T) {
 		{"an empty reason", `{"reason":""}`, ""},
 		{"a reason too long", `{"reason":"` + strings.Repeat("x", 201) + `"}`, ""},
 		{"a reason with a control character", `{"reason":"a\u0007"}`, ""},
+		{"a reason with half a surrogate pair", `{"reason":"leaked \ud83d"}`, ""}, // an emoji cut in two
+		{"a reason that is not UTF-8", "{\"reason\":\"leaked \xff\"}", ""},
+		{"a field that is not UTF-8", "{\"reason\xff\":\"leaked\"}", "/reason\ufffd"},
 		{"a reason of a wrong type", `{"reason":["x"]}`, "/reason"},
 		{"null for a reason", `{"reason":null}`, "/reason"},
 		{"an unknown field", `{"why":"x"}`, "/why"},
@@ -197,8 +203,12 @@ func TestRevokeBodies(t *testing.T) {
 		} else if places := a.problem(token.CodeInvalidRequest); places != test.places {
 			t.Errorf("%s: the problem names %q, want %q", test.name, places, test.places)
 		}
-		if stored, _ := s.Store.Stored(made.ID); stored.RevokedAt.IsZero() == (test.places == "") {
+		stored, _ := s.Store.Stored(made.ID)
+		if stored.RevokedAt.IsZero() == (test.places == "") {
 			t.Errorf("%s: revoked %t", test.name, !stored.RevokedAt.IsZero())
+		}
+		if !slices.Contains([]string{"", "leaked", "a", strings.Repeat("x", 200)}, stored.RevokeReason) {
+			t.Errorf("%s: the reason is kept as %q", test.name, stored.RevokeReason)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package email
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -16,23 +17,31 @@ const (
 	maxLabel   = 63
 )
 
-// ASCII writes the domain of an address as SES wants it and says it, in Punycode
-// (RFC 5890; https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html).
-// An address that it cannot read is left as it is.
+// ASCII writes an address as a header of mail can hold it and SES wants it: the domain in
+// Punycode (RFC 5890; https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html),
+// and what is before the @ in quotes if its dots stand where only quotes allow them
+// (RFC 5322, section 3.4.1): a..b@docomo.ne.jp is "a..b"@docomo.ne.jp, the same mailbox.
+// A part that it cannot read is left as it is.
 func ASCII(address string) string {
-	at := strings.LastIndexByte(address, '@') + 1
-	domain, err := idna.Lookup.ToASCII(address[at:])
-	if at == 0 || err != nil {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
 		return address
 	}
-	return address[:at] + domain
+	local, domain := address[:at], address[at+1:]
+	if isAtoms(local) && slices.Contains(strings.Split(local, "."), "") {
+		local = `"` + local + `"`
+	}
+	if punycode, err := idna.Lookup.ToASCII(domain); err == nil {
+		domain = punycode
+	}
+	return local + "@" + domain
 }
 
 // Deliverable reports whether SES takes mail to an address: one address and nothing else,
 // without a name or brackets, whose part before the @ is ASCII. It is the one rule for who
 // may issue tokens and for whom notices are sent to, so nobody gets a token whose notices
-// cannot be sent. It is not stricter than SES: dots may stand anywhere, since some
-// providers have long given out addresses like a..b@docomo.ne.jp.
+// cannot be sent. Dots may stand anywhere, since some providers have long given out
+// addresses like a..b@docomo.ne.jp; [ASCII] puts them in quotes.
 func Deliverable(address string) bool {
 	address = ASCII(address)
 	at := strings.LastIndexByte(address, '@')
@@ -46,9 +55,7 @@ func isLocal(s string) bool {
 	}
 	quoted, ok := strings.CutPrefix(s, `"`)
 	if !ok {
-		return !strings.ContainsFunc(s, func(r rune) bool {
-			return r <= ' ' || r > '~' || strings.ContainsRune(`()<>[]:;@\,"`, r)
-		})
+		return isAtoms(s)
 	}
 	for i := 0; i < len(quoted); i++ {
 		switch c := quoted[i]; {
@@ -64,6 +71,13 @@ func isLocal(s string) bool {
 		}
 	}
 	return false
+}
+
+// isAtoms takes what needs no quotes but for its dots.
+func isAtoms(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`()<>[]:;@\,"`, r)
+	})
 }
 
 func isDomain(s string) bool {

@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"net/mail"
 	"strings"
 	"testing"
 
@@ -16,6 +17,16 @@ func TestASCII(t *testing.T) {
 		"bücher.example":       "bücher.example",
 		"bob@-.example":        "bob@-.example",
 		"":                     "",
+
+		// Real, but a header of mail has no such dots without quotes.
+		"a..b@docomo.ne.jp":     `"a..b"@docomo.ne.jp`,
+		".a.@docomo.ne.jp":      `".a."@docomo.ne.jp`,
+		"a.@bücher.example":     `"a."@xn--bcher-kva.example`,
+		`"a..b"@docomo.ne.jp`:   `"a..b"@docomo.ne.jp`,
+		".@00--0.example":       `"."@00--0.example`,
+		"a.b.c@acme.example":    "a.b.c@acme.example",
+		"Bob <a..b@x.example>":  "Bob <a..b@x.example>",
+		"a..b@x.example, c@d.e": "a..b@x.example, c@d.e",
 	} {
 		if got := email.ASCII(address); got != want {
 			t.Errorf("%q becomes %q, want %q", address, got, want)
@@ -39,39 +50,40 @@ func TestDeliverable(t *testing.T) {
 		`"a\"b"@acme.example`:                  true,
 		strings.Repeat("a", 64) + "@b.example": true,
 
-		"bøb@acme.example":                            false, // SES sends no SMTPUTF8
-		"用户@acme.example":                             false,
-		"":                                            false,
-		"bob":                                         false,
-		"@acme.example":                               false,
-		"bob@":                                        false,
-		"bob@acme..example":                           false,
-		"bob@.example":                                false,
-		"bob@acme.example.":                           false,
-		"bob@-acme.example":                           false,
-		"bob@acme_x.example":                          false,
-		"bob@[192.0.2.1]":                             false,
-		"bob@acme.example, eve@evil.example":          false,
-		"bob@acme.example,eve@evil.example":           false,
-		"bob@acme.example;eve@evil.example":           false,
-		"Bob <bob@acme.example>":                      false,
-		"<bob@acme.example>":                          false,
-		" bob@acme.example":                           false,
-		"bob@acme.example ":                           false,
-		"bob @acme.example":                           false,
-		"bob@acme.example\r\nBcc: eve@x.example":      false,
-		"bob\n@acme.example":                          false,
-		"bob\x00@acme.example":                        false,
-		"bob@acme\u200b.example\u202e":                false,
-		"eve@evil.example@acme.example":               false,
-		`"bob@acme.example`:                           false,
-		`""@acme.example`:                             false,
-		`"a"b"@acme.example`:                          false,
-		`"a\"@acme.example`:                           false,
-		"\"a\nb\"@acme.example":                       false,
-		"\"a\\\nb\"@acme.example":                     false,
-		strings.Repeat("a", 65) + "@b.example":        false,
-		"bob@" + strings.Repeat("a", 64) + ".example": false,
+		"bøb@acme.example":                                false, // SES sends no SMTPUTF8
+		"用户@acme.example":                                 false,
+		"":                                                false,
+		"bob":                                             false,
+		"@acme.example":                                   false,
+		"bob@":                                            false,
+		"bob@acme..example":                               false,
+		"bob@.example":                                    false,
+		"bob@acme.example.":                               false,
+		"bob@-acme.example":                               false,
+		"bob@acme_x.example":                              false,
+		"bob@[192.0.2.1]":                                 false,
+		"bob@acme.example, eve@evil.example":              false,
+		"bob@acme.example,eve@evil.example":               false,
+		"bob@acme.example;eve@evil.example":               false,
+		"Bob <bob@acme.example>":                          false,
+		"<bob@acme.example>":                              false,
+		" bob@acme.example":                               false,
+		"bob@acme.example ":                               false,
+		"bob @acme.example":                               false,
+		"bob@acme.example\r\nBcc: eve@x.example":          false,
+		"bob\n@acme.example":                              false,
+		"bob\x00@acme.example":                            false,
+		"bob@acme\u200b.example\u202e":                    false,
+		"eve@evil.example@acme.example":                   false,
+		`"bob@acme.example`:                               false,
+		`""@acme.example`:                                 false,
+		`"a"b"@acme.example`:                              false,
+		`"a\"@acme.example`:                               false,
+		"\"a\nb\"@acme.example":                           false,
+		"\"a\\\nb\"@acme.example":                         false,
+		strings.Repeat("a", 61) + "..@b.example":          false, // with its quotes
+		strings.Repeat("a", 65) + "@b.example":            false,
+		"bob@" + strings.Repeat("a", 64) + ".example":     false,
 		"bob@" + strings.Repeat("abcde.", 42) + "example": false,
 	} {
 		if got := email.Deliverable(address); got != want {
@@ -92,6 +104,12 @@ func FuzzDeliverable(f *testing.F) {
 		ascii := email.ASCII(address)
 		if strings.ContainsFunc(ascii, func(r rune) bool { return r < ' ' || r > '~' }) || len(ascii) > 254 {
 			t.Errorf("%q is sent as %q", address, ascii)
+		}
+		if parsed, err := mail.ParseAddress(ascii); err != nil || parsed.Name != "" {
+			t.Errorf("%q is sent as %q, which a header cannot hold: %v", address, ascii, err)
+		}
+		if email.ASCII(ascii) != ascii {
+			t.Errorf("%q becomes %q", ascii, email.ASCII(ascii))
 		}
 		if !email.Deliverable(ascii) {
 			t.Errorf("%q is deliverable, %q is not", address, ascii)

@@ -98,6 +98,24 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// Dots that a header holds in quotes alone go to SES in quotes, and to the same mailbox.
+func TestRecipientWithDotsAnywhere(t *testing.T) {
+	t.Parallel()
+	m := newMailer(t, endpoint, ses.Config{})
+	id, err := m.Send(t.Context(), mail.Message{To: "a..b@docomo.ne.jp", Subject: "s", Text: "t", HTML: "h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := netmail.ReadMessage(bytes.NewReader(eml(t, id)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := message.Header.AddressList("To")
+	if err != nil || len(to) != 1 || to[0].Address != "a..b@docomo.ne.jp" {
+		t.Errorf("to %v, error %v", to, err)
+	}
+}
+
 // A sender beyond ASCII goes to SES as encoded words and Punycode; one in ASCII as it is.
 func TestSenderInASCII(t *testing.T) {
 	t.Parallel()
