@@ -16,12 +16,12 @@ import (
 
 func main() { function.Start(build) }
 
-func build(ctx context.Context, log *slog.Logger) (func(context.Context, json.RawMessage) (any, error), error) {
+func build(_ context.Context, log *slog.Logger) (func(context.Context, json.RawMessage) (any, error), error) {
 	c, err := config.Load[config.Authorize]()
 	if err != nil {
 		return nil, err
 	}
-	store, err := dynamo.Open(ctx, c.TableName)
+	store, err := dynamo.Open(c.TableName)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,13 @@ import (
 func main() { function.Start(build) }
 
 func build(
-	ctx context.Context, log *slog.Logger,
+	_ context.Context, log *slog.Logger,
 ) (func(context.Context, events.CloudWatchEvent) (feedback.Result, error), error) {
 	c, err := config.Load[config.Feedback]()
 	if err != nil {
 		return nil, err
 	}
-	store, err := dynamo.Open(ctx, c.TableName)
+	store, err := dynamo.Open(c.TableName)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 
 func main() { function.Start(build) }
 
-func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
+func build(_ context.Context, log *slog.Logger) (api.Handler, error) {
 	c, err := config.Load[config.Issue]()
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := dynamo.Open(ctx, c.TableName)
+	store, err := dynamo.Open(c.TableName)
 	if err != nil {
 		return nil, err
 	}

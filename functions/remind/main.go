@@ -23,7 +23,7 @@ import (
 func main() { function.Start(build) }
 
 func build(
-	ctx context.Context, log *slog.Logger,
+	_ context.Context, log *slog.Logger,
 ) (func(context.Context, events.CloudWatchEvent) (reminder.Result, error), error) {
 	c, err := config.Load[config.Remind]()
 	if err != nil {
@@ -40,11 +40,11 @@ func build(
 	if err != nil {
 		return nil, err
 	}
-	store, err := dynamo.Open(ctx, c.TableName)
+	store, err := dynamo.Open(c.TableName)
 	if err != nil {
 		return nil, err
 	}
-	mailer, err := ses.Open(ctx, ses.Config{
+	mailer, err := ses.Open(ses.Config{
 		From: c.From, ReplyTo: c.ReplyTo, ConfigurationSet: c.ConfigurationSet, PerSecond: c.SendRate,
 	})
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 
 func main() { function.Start(build) }
 
-func build(ctx context.Context, log *slog.Logger) (api.Handler, error) {
+func build(_ context.Context, log *slog.Logger) (api.Handler, error) {
 	c, err := config.Load[config.Verify]()
 	if err != nil {
 		return nil, err
 	}
-	store, err := dynamo.Open(ctx, c.TableName)
+	store, err := dynamo.Open(c.TableName)
 	if err != nil {
 		return nil, err
 	}

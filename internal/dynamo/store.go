@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/logging"
 
+	"latchkey/internal/awsenv"
 	"latchkey/internal/token"
 )
 
@@ -52,12 +52,12 @@ func New(client *dynamodb.Client, table string) (*Store, error) {
 	return &Store{client, table}, nil
 }
 
-// Open returns a store on a table, with region, credentials and endpoint as the AWS SDK
-// finds them in the environment.
-func Open(ctx context.Context, table string) (*Store, error) {
-	c, err := config.LoadDefaultConfig(ctx)
+// Open returns a store on a table, with region, credentials and endpoint as Lambda has them
+// in the environment.
+func Open(table string) (*Store, error) {
+	c, err := awsenv.Load("DYNAMODB")
 	if err != nil {
-		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+		return nil, fmt.Errorf("reading the AWS settings: %w", err)
 	}
 	return New(NewClient(c), table)
 }

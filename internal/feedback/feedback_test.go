@@ -91,7 +91,7 @@ func (s *store) Bounce(_ context.Context, r notice.Ref, o notice.Outcome, on tok
 	return o.State == notice.Sent, nil
 }
 
-// newStore has an e-mail to bob about a notice and four tokens: one that it told of 15 days
+// newStore has an e-mail to bob about a notice and four tokens: one that was due 15 days
 // before, one that was sent another since, one that has another end by now, and one that is
 // gone.
 func newStore() *store {
@@ -290,8 +290,8 @@ func TestHandleRefusesGarbage(t *testing.T) {
 // A complaint can come when the record of the e-mail is gone; a bounce that overtook the
 // record is to be tried again.
 func TestUnknownMailIsAnErrorOnlyWhileItMayYetBeRecorded(t *testing.T) {
-	told := time.Date(2026, time.December, 8, 0, 5, 7, 0, time.UTC) // the event's time
-	for sent, late := range map[time.Time]bool{told.Add(-time.Minute): false, told.Add(-40 * 24 * time.Hour): true} {
+	heard := time.Date(2026, time.December, 8, 0, 5, 7, 0, time.UTC) // the event's time
+	for sent, late := range map[time.Time]bool{heard.Add(-time.Minute): false, heard.Add(-40 * 24 * time.Hour): true} {
 		_, _, err := handle(t, newStore(), "bounce", func(d map[string]any) {
 			d["mail"] = map[string]any{"messageId": "another", "timestamp": sent.Format(time.RFC3339)}
 		})

@@ -102,7 +102,7 @@ func TestScheduleDue(t *testing.T) {
 	}
 }
 
-// A token whose queue entry was made by one schedule is told by the one of today.
+// A token whose queue entry was made by one schedule goes by the one of today.
 func TestScheduleChangedAfterIssue(t *testing.T) {
 	expiry, issued := date(t, "2026-12-23"), date(t, "2026-11-23")
 	before, after := schedule(t, 15, 7, 0), schedule(t, 10, 3, 0)
@@ -111,7 +111,7 @@ func TestScheduleChangedAfterIssue(t *testing.T) {
 		t.Fatalf("queued for %s, %t", on, ok)
 	}
 	if _, _, ok := after.Due(expiry, on); ok {
-		t.Error("told 15 days before, of which the new schedule knows nothing")
+		t.Error("notified 15 days before, of which the new schedule knows nothing")
 	}
 	if next, ok := after.Next(expiry, on); !ok || next != date(t, "2026-12-13") {
 		t.Errorf("moves on to %s, %t; want 10 days before", next, ok)
@@ -129,7 +129,7 @@ func TestScheduleNeverRepeatsNorForgets(t *testing.T) {
 	for life := 1; life <= 40; life++ {
 		expiry := issued + token.Date(life)
 		for every := 1; every <= 12; every++ { // days from one run of the reminder to the next
-			told := map[int]int{}
+			sent := map[int]int{}
 			next, queued := s.Next(expiry, issued)
 			for today := issued; today <= expiry+12; today++ {
 				if int(today-issued)%every != 0 || !queued || next > today {
@@ -140,9 +140,9 @@ func TestScheduleNeverRepeatsNorForgets(t *testing.T) {
 					t.Fatalf("life %d, every %d: due on %s, but nothing to send", life, every, today)
 				}
 				if expiry-token.Date(send) > today {
-					t.Errorf("life %d, every %d: %d days before was told too early", life, every, send)
+					t.Errorf("life %d, every %d: %d days before was sent too early", life, every, send)
 				}
-				told[send]++
+				sent[send]++
 				for _, days := range cover {
 					if days <= send {
 						t.Errorf("life %d: %d covers %d", life, send, days)
@@ -150,12 +150,12 @@ func TestScheduleNeverRepeatsNorForgets(t *testing.T) {
 				}
 				next, queued = s.Next(expiry, today)
 			}
-			if told[0] != 1 || queued {
-				t.Errorf("life %d, every %d: told of the expiry %d times", life, every, told[0])
+			if sent[0] != 1 || queued {
+				t.Errorf("life %d, every %d: notified of the expiry %d times", life, every, sent[0])
 			}
-			for days, times := range told {
+			for days, times := range sent {
 				if times != 1 || days >= life && days != 0 {
-					t.Errorf("life %d, every %d: %d days before was told %d times", life, every, days, times)
+					t.Errorf("life %d, every %d: %d days before was sent %d times", life, every, days, times)
 				}
 			}
 		}

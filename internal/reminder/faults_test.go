@@ -56,7 +56,7 @@ func TestTheTableFailsForAMoment(t *testing.T) {
 	}
 }
 
-// While one of the calls fails for good, nobody is told, or else everybody is told at
+// While one of the calls fails for good, nobody is notified, or else everybody is at
 // most twice: the run sends, and cannot record it.
 func TestTheTableFailsForGood(t *testing.T) {
 	t.Parallel()
@@ -209,7 +209,7 @@ func TestOneFailureStopsNobodyElse(t *testing.T) {
 	}
 }
 
-// SES takes every mail and its answer is lost every time. The owner is told, and then
+// SES takes every mail and its answer is lost every time. The owner is notified, and then
 // reminded of it less and less often, not every quarter of an hour for ever.
 func TestAnswersAreLostForAWeek(t *testing.T) {
 	t.Parallel()
@@ -250,7 +250,7 @@ func TestRejectedForADay(t *testing.T) {
 	}
 }
 
-// A notice that nobody can be told is given up after a week, and the next one is tried.
+// A notice that SES takes for nobody is abandoned after a week, and the next one is tried.
 func TestRejectedForAWeek(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -12,7 +12,7 @@ import (
 	"latchkey/internal/token"
 )
 
-// The table takes claims and no records, for as long as nobody mends it. What is sent is
+// The table takes leases and no records, for as long as nobody mends it. What is sent is
 // sent again, so the run that finds out sends nothing more, and the copy waits.
 func TestRecordsAreRefused(t *testing.T) {
 	t.Parallel()
@@ -81,7 +81,7 @@ func TestAnOutageOfSESCostsNoNotice(t *testing.T) {
 	}
 }
 
-// A wait ends where there is something else to tell.
+// A wait ends where there is something else to say.
 func TestNothingIsHeldBeyondItsNextNotice(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -135,8 +135,8 @@ func TestTheSandboxStopsNobodyElse(t *testing.T) {
 	}
 }
 
-// A claim holds for as long as its run can live: nobody else sends what it is sending.
-func TestAClaimOutlivesItsRun(t *testing.T) {
+// A lease holds for as long as its run can live: nobody else sends what it is sending.
+func TestALeaseOutlivesItsRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	tokens := s.issued(1)

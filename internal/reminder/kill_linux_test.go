@@ -23,7 +23,7 @@ import (
 )
 
 // The real binary is killed with SIGKILL in the middle of each of its calls, before and
-// after they had their effect. The runs after it tell everybody, and twice only where
+// after they had their effect. The runs after it notify everybody, and twice only where
 // SES had the mail and the table did not know.
 func TestTheProcessIsKilled(t *testing.T) {
 	t.Parallel()
@@ -94,6 +94,7 @@ func (s *site) lambda(bootstrap string) *lambda.Service {
 			Name: "remind", Bootstrap: bootstrap, Timeout: 10 * time.Second, MemoryMB: 256,
 			Environment: map[string]string{
 				"TABLE_NAME": s.table, "CONSOLE_URL": "https://keys." + s.domain, "MAIL_FROM": "no-reply@latchkey.example",
+				"ALLOW_FUTURE_SCHEDULE":     "true", // the site's time is tomorrow's
 				"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB.URL, "AWS_ENDPOINT_URL_SESV2": s.ses.URL,
 			},
 		}},

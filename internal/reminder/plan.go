@@ -129,7 +129,7 @@ func (c PlanConfig) mail(ctx context.Context, s *sending, b *batch) (PlannedMail
 		if err != nil {
 			return PlannedMail{}, err
 		}
-		m.To = inPlaceOf(to, admins)
+		m.About, m.To = mail.Instead, inPlaceOf(to, admins)
 	}
 	return m, nil
 }

@@ -90,7 +90,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A plan knows what was told already, and what waits for another try.
+// A plan knows what was sent already, and what waits for another try.
 func TestPlanOfWhatFailed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -117,7 +117,7 @@ func TestPlanOfWhatFailed(t *testing.T) {
 	s.notified([]token.Token{k}, 1)
 	s.pass(8 * day)
 	if p := plan(reminder.PlanConfig{Schedule: notice.Schedule{15, 3, 0}}); len(p) != 0 {
-		t.Errorf("planned %+v, which was told", p)
+		t.Errorf("planned %+v, which was sent", p)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestDryRunCommand(t *testing.T) {
 		t.Errorf("%d rows, want %d:\n%s", len(rows), len(tokens), output)
 	}
 	for _, want := range []string{
-		tokens[0].Hint, tokens[0].Name, tokens[0].ExpiresOn.String(), "15 days", s.email("owner0"),
+		tokens[0].Hint, tokens[0].Name, tokens[0].ExpiresOn.String(), "expires-15", s.email("owner0"),
 		s.email("owner1") + " (undeliverable)", "admins: " + s.email("admin"),
 	} {
 		if !strings.Contains(output, want) {

@@ -108,7 +108,7 @@ func TestBouncedMailGoesToTheAdmins(t *testing.T) {
 }
 
 // Admins' e-mails that come back, each by itself and in any way, make no second copy to
-// the others. When all are given up, the API says so.
+// the others. When all are abandoned, the API says so.
 func TestBouncesOfSeveralAdmins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -139,7 +139,7 @@ func TestBouncesOfSeveralAdmins(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if got := state(); got != notice.Abandoned {
-		t.Errorf("when all are given up it is %s", got)
+		t.Errorf("when all are abandoned it is %s", got)
 	}
 	if got := s.audited(k.ID); len(got) != 5 || !strings.Contains(got[4][1], "could not be reached") {
 		t.Errorf("events %q", got)
@@ -193,6 +193,9 @@ func TestNoLoopOfAutomaticReplies(t *testing.T) {
 					}
 				}
 				s.pass(time.Hour + time.Second)
+			}
+			if got := s.audited(k.ID); len(got) != 4 { // issued, sent, delegated, abandoned
+				t.Errorf("events %q", got)
 			}
 			heard := s.heard()
 			if bob, admin := heard[copyOf{k.ID, s.email("bob")}], heard[copyOf{k.ID, s.email("admin")}]; bob != 4 || admin != 4 {

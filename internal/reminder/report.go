@@ -60,22 +60,23 @@ func (s *sending) fail(ctx context.Context, b *batch, entries []notice.Ref, doin
 // logFailed says what failed by ids, never by address or name.
 func (s *sending) logFailed(ctx context.Context, organization string, entries []notice.Ref, doing string, err error) {
 	for _, e := range entries {
-		s.log(ctx, slog.LevelError, "notice failed", organization, e, fmt.Errorf("%s: %w", doing, err))
+		s.c.Log.LogAttrs(ctx, slog.LevelError, "notice failed", idOf(e), slog.String("org_id", organization),
+			slog.String("error", fmt.Sprintf("%s: %v", doing, err)))
 	}
 }
 
 // logDeferred says what waits for its recipient.
 func (s *sending) logDeferred(ctx context.Context, b *batch, items []item, why error) {
 	for _, i := range items {
-		s.log(ctx, slog.LevelWarn, "notice deferred", b.organization, i.Ref, why)
+		s.c.Log.LogAttrs(ctx, slog.LevelWarn, "notice deferred", idOf(i.Ref), slog.String("org_id", b.organization),
+			slog.String("error", why.Error()))
 	}
 }
 
-func (s *sending) log(ctx context.Context, level slog.Level, what, organization string, e notice.Ref, err error) {
-	id := slog.String("token_id", string(e.ID))
+// idOf names an entry in the log.
+func idOf(e notice.Ref) slog.Attr {
 	if e.Notice {
-		id.Key = "notice_id"
+		return slog.String("notice_id", string(e.ID))
 	}
-	s.c.Log.LogAttrs(ctx, level, what, id, //nolint:sloglint // static-msg: what is one of the callers' literals
-		slog.String("org_id", organization), slog.String("error", err.Error()))
+	return slog.String("token_id", string(e.ID))
 }

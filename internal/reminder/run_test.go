@@ -110,9 +110,9 @@ func TestMailGoesToTheCurrentAddress(t *testing.T) {
 	}
 }
 
-// A late event must not tell what is no longer so: the day before, there was a notice of
+// A late event must not say what is no longer so: the day before, there was a notice of
 // one day left; now the token has expired.
-func TestALateEventTellsWhatIsSoNow(t *testing.T) {
+func TestALateEventSaysWhatIsSoNow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.issue(s.principal("bob"), 30)
@@ -156,6 +156,11 @@ func TestRevokedDuringARun(t *testing.T) {
 			t.Errorf("revoked during %s, a week later: %+v", operation, r)
 		}
 		s.notified([]token.Token{k}, c.mails)
+		for _, m := range s.mails() { // should it bounce, it is known
+			if kept, err := s.direct.Mail(t.Context(), m.ID); err != nil || kept.Recipient != "bob" {
+				t.Errorf("the e-mail's record is %+v, %v", kept, err)
+			}
+		}
 	}
 }
 
@@ -337,7 +342,7 @@ func TestOverdue(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s.ses.Heal()
-	// A run that died holds the claim: the notice is still overdue for the next.
+	// A run that died holds the lease: the notice is still overdue for the next.
 	s.dynamoDB.Fail("TransactWriteItems", 0, faulty.Always, faulty.Answer(http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow"))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()

@@ -13,7 +13,7 @@ func days(d ...int) func(*reminder.Config) {
 	return func(c *reminder.Config) { c.Schedule = d }
 }
 
-// A company that changes its notice days has nobody told the same twice.
+// A company that changes its notice days has nobody notified of the same twice.
 func TestAChangedScheduleDoublesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -35,7 +35,25 @@ func TestAChangedScheduleDoublesNothing(t *testing.T) {
 	}
 }
 
-// A notice on expiry that is added later holds for tokens that have been told all others.
+// Nor where admins were notified in the owner's place.
+func TestAChangedScheduleDoublesNothingDelegated(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.seen(s.principal("admin"))
+	k := s.issue(s.principal("bob"), 30)
+	s.unreachable("bob")
+	s.pass(15 * day)
+	if r := s.run(); r.Delegated != 1 || r.Sent != 1 {
+		t.Errorf("%+v", r)
+	}
+	s.pass(8 * day)
+	if r := s.run(days(15, 3, 0)); r.Due != 1 || r.Skipped != 1 {
+		t.Errorf("%+v", r)
+	}
+	s.notified([]token.Token{k}, 1)
+}
+
+// A notice on expiry that is added later holds for tokens that have had all others.
 func TestANoticeOnExpiryCanBeAdded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -16,12 +16,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"latchkey/internal/awsenv"
 	"latchkey/internal/email"
 	"latchkey/internal/reminder"
 	"latchkey/internal/reminder/mail"
@@ -44,12 +44,12 @@ type Mailer struct {
 	c      Config
 }
 
-// Open returns a mailer, with region, credentials and endpoint as the AWS SDK finds
-// them in the environment.
-func Open(ctx context.Context, c Config) (*Mailer, error) {
-	a, err := config.LoadDefaultConfig(ctx)
+// Open returns a mailer, with region, credentials and endpoint as Lambda has them in the
+// environment.
+func Open(c Config) (*Mailer, error) {
+	a, err := awsenv.Load("SESV2")
 	if err != nil {
-		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+		return nil, fmt.Errorf("reading the AWS settings: %w", err)
 	}
 	return New(a, c)
 }
@@ -108,7 +108,7 @@ func (m *Mailer) Capacity(ctx context.Context) (reminder.Capacity, error) {
 	return c, nil
 }
 
-// Send implements [reminder.Mailer]. It makes one attempt: SES has no way to tell a
+// Send implements [reminder.Mailer]. It makes one attempt: SES has no way to know a
 // repeated request from a second e-mail.
 func (m *Mailer) Send(ctx context.Context, e mail.Message) (string, error) {
 	content := func(s string) *types.Content { return &types.Content{Data: &s, Charset: aws.String("UTF-8")} }
