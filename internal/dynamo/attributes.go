@@ -222,6 +222,13 @@ func putScopes(i item, scopes []string) {
 	i[attrScopes] = &types.AttributeValueMemberL{Value: list}
 }
 
+// putEnd keeps when a token ends whatever its secrets' dates; 0: nobody has said so.
+func putEnd(i item, on token.Date) {
+	if on != 0 {
+		i[attrEndsOn] = numberValue(int(on))
+	}
+}
+
 // newItem begins an item of the current form.
 func newItem(k item) item {
 	k[attrSchema] = numberValue(schemaVersion)

@@ -78,10 +78,11 @@ func (s *Store) newQuota(ctx context.Context, t token.NewToken) error {
 // were issued on this day.
 func (s *Store) count(t token.NewToken, quota item) (types.TransactWriteItem, error) {
 	active, day, issued := expression.Name(attrActive), expression.Name(attrDay), expression.Name(attrIssued)
-	today := expression.Value(int(token.DateOf(t.Token.CreatedAt)))
+	on := countedOn(t, quota)
+	today := expression.Value(int(on))
 	update := expression.Set(activeToken(t.Token.ID), expression.Value(t.Token.ExpiresAt().Unix()))
 	room := expression.Name(attrLeftAt).AttributeNotExists().And(active.Size().LessThan(expression.Value(t.MaxActive)))
-	if token.Date(number(quota, attrDay)) == token.DateOf(t.Token.CreatedAt) {
+	if token.Date(number(quota, attrDay)) == on {
 		update = update.Add(issued, expression.Value(1))
 		room = room.And(day.Equal(today), issued.LessThan(expression.Value(t.MaxDaily)))
 	} else {
@@ -91,10 +92,16 @@ func (s *Store) count(t token.NewToken, quota item) (types.TransactWriteItem, er
 	return s.update(quotaKey(t.Token.Organization, t.Token.Owner), update, room)
 }
 
+// countedOn is the day that t is counted on: today, or the next day if a clock that is ahead
+// has begun to count on that.
+func countedOn(t token.NewToken, quota item) token.Date {
+	return max(token.DateOf(t.Token.CreatedAt), token.Date(number(quota, attrDay)))
+}
+
 // makeRoom says why an owner may not have another token, if so. If the quota is full of
 // tokens that have expired, it drops these.
 func (s *Store) makeRoom(ctx context.Context, t token.NewToken, quota item) error {
-	today := token.DateOf(t.Token.CreatedAt)
+	today := countedOn(t, quota)
 	if _, left := quota[attrLeftAt]; left {
 		return token.ErrLeft
 	}

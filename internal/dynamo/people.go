@@ -70,8 +70,11 @@ func (s *Store) keep(ctx context.Context, k item, p token.Person, forgive bool, 
 // reads first: most people without a role have never had one.
 func (s *Store) Demote(ctx context.Context, organization, id string) error {
 	kept, err := s.get(ctx, personKey(organization, id))
-	if err != nil || !flag(kept, attrAdmin) {
-		return err
+	if err != nil {
+		return fmt.Errorf("reading a person: %w", err)
+	}
+	if !flag(kept, attrAdmin) {
+		return nil
 	}
 	admin := expression.Name(attrAdmin)
 	_, err = s.writeIf(ctx, admin.Equal(expression.Value(true)),

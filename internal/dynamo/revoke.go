@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -16,10 +14,11 @@ import (
 
 // Places of the writes in the transaction of a revocation.
 const (
-	revokeCurrent = 0
-	revokeRecord  = 2
-	revokeQueue   = 3
-	revokeQuota   = 4
+	revokeCurrent  = 0
+	revokePrevious = 1
+	revokeRecord   = 2
+	revokeQueue    = 3
+	revokeQuota    = 4
 )
 
 // Revoke implements [token.Store]. One transaction deletes the credentials, marks the
@@ -34,17 +33,23 @@ func (s *Store) Revoke(ctx context.Context, r token.Revocation) (bool, error) {
 		if err != nil && !errors.Is(err, token.ErrNotFound) {
 			return false, err
 		}
-		if living && c.Organization != r.Token.Organization {
-			return false, token.ErrNotFound
+		if living {
+			if c.Organization != r.Token.Organization {
+				return false, token.ErrNotFound
+			}
+			// Whose quota it is counted in, and who is notified, whatever the record says.
+			r.Token.Owner = c.Owner
 		}
 		changed, err := s.revoke(ctx, r, c, living)
-		if conditionFailed(err, revokeCurrent) {
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			return changed, nil
+		case conditionFailed(err, revokeCurrent):
+		case conditionFailed(err, revokePrevious):
+			return false, token.ErrNotFound // it is of another organization
+		default:
 			return false, fmt.Errorf("writing the revocation of %s: %w", id, err)
 		}
-		return changed, nil
 	}
 	return false, token.ErrBusy
 }
@@ -52,7 +57,10 @@ func (s *Store) Revoke(ctx context.Context, r token.Revocation) (bool, error) {
 // revoke does it for a credential as it was read.
 func (s *Store) revoke(ctx context.Context, r token.Revocation, c token.Credential, living bool) (bool, error) {
 	id := r.Token.ID
-	deletes := []types.TransactWriteItem{s.deleteCredential(currentKey(id), c, living), s.deletePrevious(id)}
+	deletes, err := s.deleteCredentials(r, c, living)
+	if err != nil {
+		return false, err
+	}
 	record, err := s.markRevoked(r, c)
 	if err != nil {
 		return false, err
@@ -67,7 +75,7 @@ func (s *Store) revoke(ctx context.Context, r token.Revocation, c token.Credenti
 		return false, err
 	}
 	always := []types.TransactWriteItem{s.putNew(newAuditItem(r.Audit))}
-	if r.Notice != "" {
+	if r.Notice != "" && r.Token.Owner.Type == token.OwnerPerson {
 		always = append(always, s.putNew(newRevokedNotice(r)))
 	}
 	all := slices.Concat(deletes, []types.TransactWriteItem{record, queue, quota}, always)
@@ -79,43 +87,48 @@ func (s *Store) revoke(ctx context.Context, r token.Revocation, c token.Credenti
 		all = slices.Concat(deletes, []types.TransactWriteItem{record}, always)
 		err = s.race(ctx, func() error { return s.transact(ctx, all...) })
 	}
-	if conditionFailed(err, revokeRecord) && !conditionFailed(err, revokeCurrent) {
-		// It was revoked before. No credential is left, even if one had come back.
-		return false, s.race(ctx, func() error { return s.transact(ctx, deletes...) })
+	if !conditionFailed(err, revokeRecord) || conditionFailed(err, revokeCurrent) || conditionFailed(err, revokePrevious) {
+		return err == nil, err
 	}
-	return err == nil, err
+	kept, err := s.Token(ctx, id)
+	if err == nil && kept.Organization == r.Token.Organization && kept.RevokedAt.IsZero() && kept.LastUsedAt.After(r.Token.LastUsedAt) {
+		r.Token.LastUsedAt = kept.LastUsedAt // it was used meanwhile
+		return s.revoke(ctx, r, c, living)
+	}
+	// It was revoked before. No credential is left, even if one had come back.
+	return false, s.race(ctx, func() error { return s.transact(ctx, deletes...) })
 }
 
-// deleteCredential deletes what was read, or nothing if there was nothing.
-func (s *Store) deleteCredential(k item, c token.Credential, living bool) types.TransactWriteItem {
-	d := &types.Delete{TableName: &s.table, Key: k}
+// deleteCredentials deletes what was read of a token, and the secret before it, if there is
+// one; neither if it is of another organization.
+func (s *Store) deleteCredentials(r token.Revocation, c token.Credential, living bool) ([]types.TransactWriteItem, error) {
+	gone := expression.Name(attrPK).AttributeNotExists()
+	same := expression.Name(attrOrganization).Equal(expression.Value(r.Token.Organization))
+	asRead := gone
 	if living {
-		d.ConditionExpression = aws.String("#version = :version")
-		d.ExpressionAttributeNames = map[string]string{"#version": attrVersion}
-		d.ExpressionAttributeValues = item{":version": &types.AttributeValueMemberN{Value: strconv.Itoa(c.Version)}}
-	} else {
-		d.ConditionExpression = aws.String("attribute_not_exists(#pk)")
-		d.ExpressionAttributeNames = map[string]string{"#pk": attrPK}
+		asRead = gone.Or(same.And(expression.Name(attrVersion).Equal(expression.Value(c.Version))))
 	}
-	return types.TransactWriteItem{Delete: d}
-}
-
-// deletePrevious has no condition on what it deletes: whatever is there goes.
-func (s *Store) deletePrevious(id token.ID) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.table, Key: previousKey(id)}}
+	current, err := s.delete(currentKey(r.Token.ID), asRead)
+	if err != nil {
+		return nil, err
+	}
+	previous, err := s.delete(previousKey(r.Token.ID), gone.Or(same))
+	return []types.TransactWriteItem{current, previous}, err
 }
 
 // markRevoked changes the record, unless it says revoked already. It keeps the last use,
-// which goes with the credential.
+// which goes with the credential, unless the record knows of a later one.
 func (s *Store) markRevoked(r token.Revocation, c token.Credential) (types.TransactWriteItem, error) {
 	update := expression.Set(expression.Name(attrRevokedAt), expression.Value(r.Token.RevokedAt.Unix())).
 		Set(expression.Name(attrRevokedBy), expression.Value(r.Token.RevokedBy)).
 		Set(expression.Name(attrRevokeReason), expression.Value(r.Token.RevokeReason)).
 		Remove(expression.Name(attrLiveOrg)).Remove(expression.Name(attrLiveOwner))
+	living := expression.Name(attrOrganization).Equal(expression.Value(r.Token.Organization)).
+		And(expression.Name(attrRevokedAt).AttributeNotExists())
 	if c.Use.LastAt.After(r.Token.LastUsedAt) {
-		update = update.Set(expression.Name(attrSeen), expression.Value(c.Use.LastAt.Unix()))
+		seen, last := expression.Name(attrSeen), expression.Value(c.Use.LastAt.Unix())
+		update = update.Set(seen, last)
+		living = living.And(seen.AttributeNotExists().Or(seen.LessThan(last)))
 	}
-	return s.update(tokenKey(r.Token.ID), update,
-		expression.Name(attrOrganization).Equal(expression.Value(r.Token.Organization)).
-			And(expression.Name(attrRevokedAt).AttributeNotExists()))
+	return s.update(tokenKey(r.Token.ID), update, living)
 }

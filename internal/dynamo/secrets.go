@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,6 +45,10 @@ func newCredentialItem(c token.Credential) item {
 	i[attrExpiresAt] = numberValue(c.ExpiresAt.Unix())
 	i[attrTTL] = numberValue(c.ExpiresAt.Unix())
 	putScopes(i, c.Scopes)
+	putEnd(i, c.EndsOn)
+	if c.Overlap != 0 {
+		i[attrOverlap] = numberValue(int64(c.Overlap / time.Second))
+	}
 	// The entry for its uses: a mark changes an entry that is there and makes none.
 	i[attrUse] = &types.AttributeValueMemberM{Value: item{
 		strconv.Itoa(c.Generation): &types.AttributeValueMemberM{Value: item{}},
@@ -51,9 +56,27 @@ func newCredentialItem(c token.Credential) item {
 	return i
 }
 
+// credentialTypes are the attributes that bound what a credential allows, and what they are
+// if they are there. One of another type must not count as none.
+var credentialTypes = map[string]func(types.AttributeValue) bool{
+	attrScopes: isTexts, attrEndsOn: is[*types.AttributeValueMemberN], attrOverlap: is[*types.AttributeValueMemberN],
+}
+
+func is[T types.AttributeValue](v types.AttributeValue) bool { _, ok := v.(T); return ok }
+
+func isTexts(v types.AttributeValue) bool {
+	list, ok := v.(*types.AttributeValueMemberL)
+	return ok && !slices.ContainsFunc(list.Value, func(v types.AttributeValue) bool { return !is[*types.AttributeValueMemberS](v) })
+}
+
 // decodeCredential reads without reflection, since it is on the way of every request. What
 // is not whole is an error: it decides.
 func decodeCredential(i item, id token.ID) (token.Credential, error) {
+	for name, well := range credentialTypes {
+		if v, there := i[name]; there && !well(v) {
+			return token.Credential{}, fmt.Errorf("decoding the credential of token %s: %s is of another type", id, name)
+		}
+	}
 	hash, ok := i[attrHash].(*types.AttributeValueMemberB)
 	c := token.Credential{
 		TokenID: id, Organization: text(i, attrOrganization), Owner: ownerOf(i),
@@ -61,7 +84,9 @@ func decodeCredential(i item, id token.ID) (token.Credential, error) {
 		ExpiresAt: momentOf(i, attrExpiresAt), EndsOn: token.Date(number(i, attrEndsOn)), Scopes: scopesOf(i),
 		Overlap: time.Duration(number(i, attrOverlap)) * time.Second, Previous: text(i, attrSK) == sortPrevious,
 	}
-	if !ok || len(hash.Value) != len(c.Hash) || c.Organization == "" || c.ExpiresAt.IsZero() || c.Generation < 1 {
+	owned := c.Owner.Type == token.OwnerOrganization || c.Owner.ID != ""
+	if !ok || len(hash.Value) != len(c.Hash) || c.Organization == "" || !owned || c.ExpiresAt.IsZero() ||
+		c.Generation < 1 || c.Version < 1 {
 		return token.Credential{}, fmt.Errorf("decoding the credential of token %s: it is not whole", id)
 	}
 	copy(c.Hash[:], hash.Value)

@@ -180,6 +180,18 @@ func (s *Store) update(
 	}}, nil
 }
 
+// delete deletes an item as part of a transaction.
+func (s *Store) delete(k item, c expression.ConditionBuilder) (types.TransactWriteItem, error) {
+	e, err := expression.NewBuilder().WithCondition(c).Build()
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("building a condition: %w", err)
+	}
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName: &s.table, Key: k, ConditionExpression: e.Condition(),
+		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+	}}, nil
+}
+
 // get reads one item with a strongly consistent read; nil if there is none.
 func (s *Store) get(ctx context.Context, k item) (item, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: k, ConsistentRead: aws.Bool(true)})

@@ -37,7 +37,9 @@ func decodeFound(i item, err error, id token.ID) (token.Token, error) {
 	if i == nil {
 		return token.Token{}, token.ErrNotFound
 	}
-	return decodeToken(i)
+	t, err := decodeToken(i)
+	t.ID = id // the key's: what is done to the token that was asked for is done to no other
+	return t, err
 }
 
 // newTokenItem is a record as the table holds it, and as the list indexes do.
@@ -53,6 +55,7 @@ func newTokenItem(t token.NewToken) item {
 	i[attrName] = stringValue(r.Name)
 	i[attrHint] = stringValue(r.Hint)
 	putScopes(i, r.Scopes)
+	putEnd(i, r.EndsOn)
 	i[attrCreatedAt] = numberValue(r.CreatedAt.Unix())
 	i[attrCreatedBy] = stringValue(r.CreatedBy)
 	i[attrLifetime] = numberValue(r.LifetimeDays)
@@ -136,17 +139,40 @@ func index(q token.Query) (name, partition, sort, value string) {
 // afterAll sorts behind every date that YYYY-MM-DD can write.
 const afterAll = ":"
 
+// within takes a position outside q's dates for the end of them that it lies behind, and
+// reports whether there can be a token after it. DynamoDB refuses a start outside a query's
+// range, and a position is outside once the day on which its page was read is over.
+func within(q token.Query) (token.Query, bool) {
+	if q.Before != 0 && q.Before <= q.Living {
+		return q, false
+	}
+	early := q.After.End < q.Living
+	late := q.Before != 0 && q.After.End >= q.Before
+	switch {
+	case q.After.ID == "" || !early && !late:
+		return q, true
+	case early == q.Descending:
+		return q, false
+	default:
+		q.After = token.Position{}
+		return q, true
+	}
+}
+
 // Tokens implements [token.Store]. It reads an index, which may lag behind a write by
 // a moment.
 func (s *Store) Tokens(ctx context.Context, q token.Query) ([]token.Token, error) {
+	if q.Living != 0 {
+		var any bool
+		if q, any = within(q); !any {
+			return nil, nil
+		}
+	}
 	name, partition, sort, value := index(q)
 	keys := expression.Key(partition).Equal(expression.Value(value))
 	if q.Living != 0 {
 		until := afterAll
 		if q.Before != 0 {
-			if q.Before <= q.Living {
-				return nil, nil
-			}
 			until = q.Before.String()
 		}
 		keys = keys.And(expression.Key(sort).Between(expression.Value(q.Living.String()), expression.Value(until)))

@@ -3,6 +3,7 @@ package tokentest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +27,17 @@ type Store struct {
 	calls       []string
 	fail        map[string]error
 	onToken     func(token.ID)
+	marked      map[personKey]mark
 }
+
+// mark is an address that mail does not reach, and since when that is known.
+type mark struct {
+	email string
+	at    time.Time
+}
+
+// undeliverableFor is how long a mark holds.
+const undeliverableFor = 3 * 24 * time.Hour
 
 type personKey struct{ organization, id string }
 
@@ -47,7 +58,8 @@ var (
 func NewStore() *Store {
 	return &Store{
 		tokens: map[token.ID]token.Token{}, credentials: map[token.ID]token.Credential{}, previous: map[token.ID]token.Credential{},
-		quotas: map[personKey]quota{}, people: map[personKey]token.Person{}, policies: map[string]token.Policy{}, issued: map[token.ID]token.NewToken{}, fail: map[string]error{},
+		quotas: map[personKey]quota{}, people: map[personKey]token.Person{}, policies: map[string]token.Policy{},
+		issued: map[token.ID]token.NewToken{}, fail: map[string]error{}, marked: map[personKey]mark{},
 	}
 }
 
@@ -135,7 +147,12 @@ func (s *Store) PutPolicy(organization string, p token.Policy) {
 func (s *Store) PutPerson(p token.Person) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.people[personKey{p.Organization, p.ID}] = p
+	k := personKey{p.Organization, p.ID}
+	s.people[k] = p
+	delete(s.marked, k)
+	if p.Undeliverable {
+		s.marked[k] = mark{email: p.Email}
+	}
 }
 
 // Leave marks a person as having left.
@@ -153,16 +170,17 @@ func (s *Store) begin(method string) error {
 }
 
 // KeepPerson implements [token.People].
-func (s *Store) KeepPerson(_ context.Context, p token.Person, _ time.Time) (token.Person, error) {
+func (s *Store) KeepPerson(_ context.Context, p token.Person, now time.Time) (token.Person, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin("KeepPerson"); err != nil {
 		return token.Person{}, err
 	}
 	k := personKey{p.Organization, p.ID}
-	if known := s.people[k]; known.Email == p.Email {
-		p.Undeliverable = known.Undeliverable
+	if m := s.marked[k]; !m.at.IsZero() && now.Sub(m.at) >= undeliverableFor {
+		delete(s.marked, k)
 	}
+	p.Undeliverable = p.Email != "" && s.marked[k].email == p.Email
 	s.people[k] = p
 	return p, nil
 }
@@ -188,9 +206,24 @@ func (s *Store) ClearUndeliverable(_ context.Context, organization, id string) e
 	if err := s.begin("ClearUndeliverable"); err != nil {
 		return err
 	}
-	if p, ok := s.people[personKey{organization, id}]; ok {
+	k := personKey{organization, id}
+	delete(s.marked, k)
+	if p, ok := s.people[k]; ok {
 		p.Undeliverable = false
-		s.people[personKey{organization, id}] = p
+		s.people[k] = p
+	}
+	return nil
+}
+
+// MarkUndeliverable notes that mail to a person's address does not arrive, unless their
+// address has changed since.
+func (s *Store) MarkUndeliverable(_ context.Context, p token.Person, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := personKey{p.Organization, p.ID}
+	if known, ok := s.people[k]; ok && known.Email == p.Email {
+		known.Undeliverable = true
+		s.people[k], s.marked[k] = known, mark{p.Email, at}
 	}
 	return nil
 }
@@ -224,12 +257,18 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	switch {
 	case q.left:
 		return token.ErrLeft
+	case q.issued >= t.MaxDaily:
+		return &token.Error{
+			Code: token.CodeDailyLimit, Detail: "You have made as many tokens today as allowed.",
+			RetryAfter: (q.day + 1).Start().Sub(t.Token.CreatedAt),
+		}
 	case active >= t.MaxActive:
 		return &token.Error{Code: token.CodeLimitReached, Detail: "You have as many active tokens as allowed."}
-	case q.issued >= t.MaxDaily:
-		return &token.Error{Code: token.CodeDailyLimit, Detail: "You have made as many tokens today as allowed."}
 	case s.policies[t.Token.Organization].Version != t.Policy.Version:
 		return token.ErrBusy
+	}
+	if _, there := s.tokens[t.Token.ID]; there {
+		return fmt.Errorf("writing token %s: there is one", t.Token.ID)
 	}
 	q.issued++
 	s.quotas[k] = q
@@ -355,7 +394,7 @@ func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	delete(s.credentials, id)
 	delete(s.previous, id)
 	stored, ok := s.tokens[id]
-	if !ok || !stored.RevokedAt.IsZero() {
+	if !ok || !stored.RevokedAt.IsZero() || stored.Organization != r.Token.Organization {
 		return false, nil
 	}
 	stored.RevokedAt, stored.RevokedBy, stored.RevokeReason = r.Token.RevokedAt, r.Token.RevokedBy, r.Token.RevokeReason
