@@ -179,6 +179,8 @@ func (r *race) expire(ctx context.Context, k *raced) {
 	}
 	keys := itemKeys(k.Token.ID)
 	mathrand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	// A rotation in between can write the previous one anew, as long as there is a current one.
+	keys = append(keys, key("SECRET#"+string(k.Token.ID), "PREVIOUS"))
 	for _, item := range keys {
 		if _, err := r.direct.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &r.name, Key: item}); err != nil {
 			r.t.Error(err)
