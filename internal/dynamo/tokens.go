@@ -163,8 +163,8 @@ func within(q token.Query) (token.Query, bool) {
 // a moment.
 func (s *Store) Tokens(ctx context.Context, q token.Query) ([]token.Token, error) {
 	if q.Living != 0 {
-		var any bool
-		if q, any = within(q); !any {
+		var found bool
+		if q, found = within(q); !found {
 			return nil, nil
 		}
 	}
