@@ -28,88 +28,6 @@ func eventually(t *testing.T, what string, f func() bool) {
 	t.Fatalf("%s did not come about", what)
 }
 
-func TestListsAreInOrderAndOfOneTenant(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	owned := func(organization, id string, days int) token.NewToken {
-		tb.now = tb.now.Add(time.Second)
-		n := tb.newToken(t, days)
-		n.Token.Organization, n.Token.Owner = organization, token.PersonOwner(id)
-		n.Credential.Organization, n.Credential.Owner = organization, n.Token.Owner
-		return tb.issue(t, n)
-	}
-	var ids []token.ID // bob's, oldest first
-	for _, days := range []int{30, 10, 20, 10, 5} {
-		ids = append(ids, owned("acme", "bob", days).Token.ID)
-	}
-	owned("acme", "alice", 7)
-	owned("globex", "bob", 7)
-	revoked := owned("acme", "bob", 8)
-	if _, err := tb.Revoke(t.Context(), tb.revocation(t, revoked.Token)); err != nil {
-		t.Fatal(err)
-	}
-
-	list := func(q token.Query) []token.ID {
-		t.Helper()
-		tokens, err := tb.Tokens(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var found []token.ID
-		for _, k := range tokens {
-			found = append(found, k.ID)
-		}
-		return found
-	}
-	bob, today := token.PersonOwner("bob"), token.DateOf(tb.now)
-	newest := []token.ID{revoked.Token.ID, ids[4], ids[3], ids[2], ids[1], ids[0]}
-	soonest := []token.ID{ids[4], ids[1], ids[3], ids[2], ids[0]}
-	reversed := func(ids []token.ID) []token.ID {
-		ids = slices.Clone(ids)
-		slices.Reverse(ids)
-		return ids
-	}
-	for name, c := range map[string]struct {
-		q    token.Query
-		want []token.ID
-	}{
-		"newest first":           {token.Query{Owner: &bob, Descending: true}, newest},
-		"oldest first":           {token.Query{Owner: &bob}, reversed(newest)},
-		"soonest first":          {token.Query{Owner: &bob, Living: today + 1}, soonest},
-		"latest first":           {token.Query{Owner: &bob, Living: today + 1, Descending: true}, reversed(soonest)},
-		"before a date":          {token.Query{Owner: &bob, Living: today + 1, Before: today + 20}, soonest[:3]},
-		"before the first":       {token.Query{Owner: &bob, Living: today + 1, Before: today + 1}, nil},
-		"living on a later date": {token.Query{Owner: &bob, Living: today + 20}, soonest[3:]},
-	} {
-		c.q.Organization, c.q.Limit = "acme", 50
-		eventually(t, name, func() bool { return slices.Equal(list(c.q), c.want) })
-		everyone := c.q
-		everyone.Owner = nil
-		if n := len(list(everyone)); name == "newest first" && n != 7 || name == "soonest first" && n != 6 {
-			t.Errorf("%s: %d tokens of everyone's", name, n)
-		}
-		// Page by page it is the same list, each token once.
-		c.q.Limit = 2
-		var paged []token.ID
-		for {
-			tokens, err := tb.Tokens(t.Context(), c.q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, k := range tokens {
-				paged = append(paged, k.ID)
-				c.q.After = token.Position{ID: k.ID, End: k.EndDate()}
-			}
-			if len(tokens) < c.q.Limit {
-				break
-			}
-		}
-		if !slices.Equal(paged, c.want) {
-			t.Errorf("%s: pages %v, want %v", name, paged, c.want)
-		}
-	}
-}
-
 // Listing what lives costs what it returns, however much was revoked.
 func TestListingWhatLivesCostsWhatItReturns(t *testing.T) {
 	t.Parallel()
@@ -179,92 +97,38 @@ func TestNoIndexHoldsAHash(t *testing.T) {
 	}
 }
 
-func TestPeopleAreKeptCurrent(t *testing.T) {
+// The directory follows the role, and has the address that is current.
+func TestAdminsAreKeptCurrent(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
 	alice := token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Admin: true}
-	keep := func(p token.Person, at time.Time) token.Person {
+	moved, former := alice, alice
+	moved.Email, former.Admin = "alice@new.example", false
+	keep := func(p token.Person, after time.Duration) {
 		t.Helper()
-		known, err := tb.KeepPerson(t.Context(), p, at)
-		if err != nil {
+		if _, err := tb.KeepPerson(t.Context(), p, tb.now.Add(after)); err != nil {
 			t.Fatal(err)
 		}
-		return known
 	}
-	read := func() token.Person {
-		t.Helper()
-		people, err := tb.PeopleByID(t.Context(), "acme", []string{"alice", "nobody"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(people) != 1 {
-			t.Fatalf("%d people, want 1", len(people))
-		}
-		return people["alice"]
-	}
-	admins := func() []token.Person {
+	are := func(what string, want ...token.Person) {
 		t.Helper()
 		found, err := tb.Admins(t.Context(), "acme", tb.now.Add(-time.Hour), 10, func(token.Person) bool { return true })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
-	if known := keep(alice, tb.now); known != alice || read() != alice {
-		t.Errorf("known %+v, read %+v", known, read())
-	}
-	mark := func() {
-		t.Helper()
-		if err := tb.MarkUndeliverable(t.Context(), alice, tb.now); err != nil {
-			t.Fatal(err)
+		if err != nil || !slices.Equal(found, want) {
+			t.Errorf("%s: admins %+v, %v; want %+v", what, found, err, want)
 		}
 	}
-	mark()
-	if !read().Undeliverable || !keep(alice, tb.now.Add(time.Minute)).Undeliverable {
-		t.Error("the bounce was not kept")
-	}
-	if err := tb.ClearUndeliverable(t.Context(), "acme", "alice"); err != nil || read().Undeliverable {
-		t.Errorf("the mark was not cleared: %v", err)
-	}
-	mark()
-	// A bounce is not for ever: whoever signs in days later with the address gets a try.
-	if keep(alice, tb.now.Add(71*time.Hour)).Undeliverable != true || keep(alice, tb.now.Add(73*time.Hour)).Undeliverable || read().Undeliverable {
-		t.Error("the mark is not cleared by a sign-in three days after it")
-	}
-	tb.now = tb.now.Add(73 * time.Hour)
-	mark()
-	moved := alice
-	moved.Email = "alice@new.example"
-	if known := keep(moved, tb.now.Add(time.Minute)); known != moved || read() != moved {
-		t.Errorf("after a change of address: %+v", read())
-	}
-	mark() // of the old address: it says nothing about the new one
-	if read().Undeliverable {
-		t.Error("the new address counts as undeliverable")
-	}
-	// A call that was under way for long does not bring the old address back.
-	keep(alice, tb.now.Add(-time.Hour))
-	if got := read(); got != moved {
-		t.Errorf("an older call won: %+v", got)
-	}
-	if found := admins(); len(found) != 1 || found[0] != moved {
-		t.Errorf("admins %+v", found)
-	}
+	are("nobody signed in")
+	keep(alice, 0)
+	keep(moved, time.Minute)
+	are("with a new address", moved)
 	if err := tb.Demote(t.Context(), "acme", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if found := admins(); len(found) != 0 {
-		t.Errorf("an admin who lost the role is still one: %+v", found)
-	}
-	if err := tb.Demote(t.Context(), "acme", "nobody"); err != nil {
-		t.Errorf("demoting somebody unknown: %v", err)
-	}
-	keep(moved, tb.now.Add(90*time.Second))
-	moved.Admin = false
-	keep(moved, tb.now.Add(2*time.Minute))
-	if found := admins(); len(found) != 0 {
-		t.Errorf("a former admin is still one: %+v", found)
-	}
+	are("without the role")
+	keep(moved, 2*time.Minute)
+	are("with the role again", moved)
+	keep(former, 3*time.Minute)
+	are("with another role")
 }
 
 // Whatever a claim holds, two people or organizations never share a key.

@@ -1,7 +1,6 @@
 package dynamo_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -11,82 +10,6 @@ import (
 
 	"latchkey/internal/token"
 )
-
-func TestRevokedAtOnceOnceAndForGood(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	id := n.Token.ID
-	changed, err := tb.Revoke(t.Context(), tb.revocation(t, n.Token))
-	if err != nil || !changed {
-		t.Fatalf("revoking: %v, %v", changed, err)
-	}
-	got, err := tb.Token(t.Context(), id)
-	if err != nil || got.Status(tb.now) != token.StatusRevoked || got.RevokedBy != "alice" || got.RevokeReason != "left the company" {
-		t.Errorf("read %+v, %v", got, err)
-	}
-	if _, err := tb.Credential(t.Context(), id); !errors.Is(err, token.ErrNotFound) {
-		t.Errorf("the credential is there: %v", err)
-	}
-	later := tb.revocation(t, n.Token)
-	later.Token.RevokedAt, later.Token.RevokedBy = tb.now.Add(time.Hour), "mallory"
-	if changed, err = tb.Revoke(t.Context(), later); err != nil || changed {
-		t.Errorf("revoking again: %v, %v", changed, err)
-	}
-	if got, err = tb.Token(t.Context(), id); err != nil || got.RevokedBy != "alice" {
-		t.Errorf("the second revocation changed the first: %+v, %v", got, err)
-	}
-	if audits, notices := tb.count(t, "AUDIT#"), tb.count(t, "NOTICE#"); audits != 2 || notices != 1 {
-		t.Errorf("%d audit entries and %d notices, want one issue, one revocation, one notice", audits, notices)
-	}
-}
-
-// Whatever the record says, no credential is left.
-func TestRevokingDeletesWhatCameBack(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	id := string(n.Token.ID)
-	kept, err := tb.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &tb.name, Key: key("SECRET#"+id, "CURRENT")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := tb.revocation(t, n.Token)
-	if _, err := tb.Revoke(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	for _, sk := range []string{"CURRENT", "PREVIOUS"} { // as a restored backup has them
-		kept.Item["sk"] = &types.AttributeValueMemberS{Value: sk}
-		if _, err := tb.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &tb.name, Item: kept.Item}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if changed, err := tb.Revoke(t.Context(), r); err != nil || changed {
-		t.Errorf("revoking again: %v, %v", changed, err)
-	}
-	if n := tb.count(t, "SECRET#"); n != 0 {
-		t.Errorf("%d credentials are left", n)
-	}
-}
-
-// What a function can write into a record decides over nothing: the credential does.
-func TestAFalsifiedRecordRevokesNothingOfOthers(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	stray := n.Token
-	stray.Organization = "globex"
-	if changed, err := tb.Revoke(t.Context(), tb.revocation(t, stray)); !errors.Is(err, token.ErrNotFound) || changed {
-		t.Errorf("revoked across organizations: %v, %v", changed, err)
-	}
-	missing := tb.newToken(t, 30).Token
-	if changed, err := tb.Revoke(t.Context(), tb.revocation(t, missing)); err != nil || changed {
-		t.Errorf("revoked what is not there: %v, %v", changed, err)
-	}
-	if credentials, records := tb.count(t, "SECRET#"), tb.count(t, "TOKEN#"); credentials != 1 || records != 2 {
-		t.Errorf("%d credentials and %d items of tokens, want 1 and 2", credentials, records)
-	}
-}
 
 func TestNothingStandsInTheWayOfARevocation(t *testing.T) {
 	t.Parallel()

@@ -28,16 +28,8 @@ type Store struct {
 	fail        map[string]error
 	onToken     func(token.ID)
 	marked      map[personKey]mark
+	seen        map[personKey]time.Time
 }
-
-// mark is an address that mail does not reach, and since when that is known.
-type mark struct {
-	email string
-	at    time.Time
-}
-
-// undeliverableFor is how long a mark holds.
-const undeliverableFor = 3 * 24 * time.Hour
 
 type personKey struct{ organization, id string }
 
@@ -60,6 +52,7 @@ func NewStore() *Store {
 		tokens: map[token.ID]token.Token{}, credentials: map[token.ID]token.Credential{}, previous: map[token.ID]token.Credential{},
 		quotas: map[personKey]quota{}, people: map[personKey]token.Person{}, policies: map[string]token.Policy{},
 		issued: map[token.ID]token.NewToken{}, fail: map[string]error{}, marked: map[personKey]mark{},
+		seen: map[personKey]time.Time{},
 	}
 }
 
@@ -93,6 +86,23 @@ func (s *Store) Notices() []token.Revocation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.notices)
+}
+
+// Trail returns an organization's audit entries in the order of their ids.
+func (s *Store) Trail(organization string) []token.Audit {
+	entries := slices.DeleteFunc(s.Audits(), func(a token.Audit) bool { return a.Organization != organization })
+	slices.SortFunc(entries, func(a, b token.Audit) int { return cmp.Compare(a.ID, b.ID) })
+	return entries
+}
+
+// Recipient returns the person whom a notice goes to; empty if there is no such notice.
+func (s *Store) Recipient(notice token.ID) string {
+	for _, r := range s.Notices() {
+		if r.Notice == notice {
+			return r.Token.Owner.ID
+		}
+	}
+	return ""
 }
 
 // Issued returns a token as it was issued, and whether it was.
@@ -143,18 +153,6 @@ func (s *Store) PutPolicy(organization string, p token.Policy) {
 	s.policies[organization] = p
 }
 
-// PutPerson stores a person as they are.
-func (s *Store) PutPerson(p token.Person) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := personKey{p.Organization, p.ID}
-	s.people[k] = p
-	delete(s.marked, k)
-	if p.Undeliverable {
-		s.marked[k] = mark{email: p.Email}
-	}
-}
-
 // Leave marks a person as having left.
 func (s *Store) Leave(organization, id string) {
 	s.mu.Lock()
@@ -167,65 +165,6 @@ func (s *Store) Leave(organization, id string) {
 func (s *Store) begin(method string) error {
 	s.calls = append(s.calls, method)
 	return s.fail[method]
-}
-
-// KeepPerson implements [token.People].
-func (s *Store) KeepPerson(_ context.Context, p token.Person, now time.Time) (token.Person, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.begin("KeepPerson"); err != nil {
-		return token.Person{}, err
-	}
-	k := personKey{p.Organization, p.ID}
-	if m := s.marked[k]; !m.at.IsZero() && now.Sub(m.at) >= undeliverableFor {
-		delete(s.marked, k)
-	}
-	p.Undeliverable = p.Email != "" && s.marked[k].email == p.Email
-	s.people[k] = p
-	return p, nil
-}
-
-// Demote implements [token.People].
-func (s *Store) Demote(_ context.Context, organization, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.begin("Demote"); err != nil {
-		return err
-	}
-	if p, ok := s.people[personKey{organization, id}]; ok {
-		p.Admin = false
-		s.people[personKey{organization, id}] = p
-	}
-	return nil
-}
-
-// ClearUndeliverable implements [token.Store].
-func (s *Store) ClearUndeliverable(_ context.Context, organization, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.begin("ClearUndeliverable"); err != nil {
-		return err
-	}
-	k := personKey{organization, id}
-	delete(s.marked, k)
-	if p, ok := s.people[k]; ok {
-		p.Undeliverable = false
-		s.people[k] = p
-	}
-	return nil
-}
-
-// MarkUndeliverable notes that mail to a person's address does not arrive, unless their
-// address has changed since.
-func (s *Store) MarkUndeliverable(_ context.Context, p token.Person, at time.Time) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := personKey{p.Organization, p.ID}
-	if known, ok := s.people[k]; ok && known.Email == p.Email {
-		known.Undeliverable = true
-		s.people[k], s.marked[k] = known, mark{p.Email, at}
-	}
-	return nil
 }
 
 // Policy implements [token.Writer].
@@ -251,7 +190,7 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	}
 	k := personKey{t.Token.Organization, t.Token.Owner.ID}
 	q := s.quotas[k]
-	if today := token.DateOf(t.Token.CreatedAt); q.day != today {
+	if today := token.DateOf(t.Token.CreatedAt); today > q.day { // it may be a clock that is behind
 		q.day, q.issued = today, 0
 	}
 	switch {
@@ -363,22 +302,6 @@ func (s *Store) Tokens(_ context.Context, q token.Query) ([]token.Token, error) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// PeopleByID implements [token.Store].
-func (s *Store) PeopleByID(_ context.Context, organization string, ids []string) (map[string]token.Person, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.begin("PeopleByID"); err != nil {
-		return nil, err
-	}
-	found := map[string]token.Person{}
-	for _, id := range ids {
-		if p, ok := s.people[personKey{organization, id}]; ok {
-			found[id] = p
-		}
-	}
-	return found, nil
-}
-
 // Revoke implements [token.Store].
 func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	s.mu.Lock()
@@ -388,8 +311,12 @@ func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	}
 	id := r.Token.ID
 	c, living := s.credentials[id]
-	if living && c.Organization != r.Token.Organization {
+	previous, overlapping := s.previous[id]
+	if living && c.Organization != r.Token.Organization || overlapping && previous.Organization != r.Token.Organization {
 		return false, token.ErrNotFound
+	}
+	if living {
+		r.Token.Owner = c.Owner // whatever the record says
 	}
 	delete(s.credentials, id)
 	delete(s.previous, id)
@@ -403,7 +330,7 @@ func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	}
 	s.tokens[id] = stored
 	s.audits = append(s.audits, r.Audit)
-	if r.Notice != "" {
+	if r.Notice != "" && r.Token.Owner.Type == token.OwnerPerson {
 		s.notices = append(s.notices, r)
 	}
 	return true, nil

@@ -1,6 +1,6 @@
 // Package tokentest has what tests of the domain and of its adapters share: people, a
-// moment, a source of random bytes that repeats itself, and a store in memory. The
-// store on DynamoDB has tests of its own, which run against the real thing.
+// moment, a source of random bytes that repeats itself, and a store in memory.
+// [Conformance] holds that and the store on DynamoDB to one contract.
 package tokentest
 
 import (
