@@ -15,6 +15,7 @@ GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false 
 
 # Tools are pinned here, and fetched into .tools as they are needed.
 GOLANGCI_LINT := .tools/golangci-lint-v2.15.0
+SCHEMATHESIS  := .tools/schemathesis
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export npm_config_update_notifier := false
@@ -71,6 +72,10 @@ e2e-console: latchkey-local ## test the page in Chromium, with as many functions
 	@CHROMIUM="$$(internal/e2e/console/chromium)" CONCURRENCY=10 node internal/e2e/console/with-system.mjs .build/latchkey-local \
 	  node --test internal/e2e/console/*.test.mjs
 
+.PHONY: contract-test
+contract-test: $(SCHEMATHESIS)/complete latchkey-local ## hold the API to its OpenAPI document, for each role, with requests made from it
+	@node internal/e2e/console/with-system.mjs .build/latchkey-local node internal/e2e/contract/run.mjs $(SCHEMATHESIS)/bin/schemathesis
+
 .PHONY: screenshots
 screenshots: latchkey-local mail-preview ## retake the README's pictures of the page and the e-mails
 	@export CHROMIUM="$$(internal/e2e/console/chromium)"; \
@@ -78,7 +83,7 @@ screenshots: latchkey-local mail-preview ## retake the README's pictures of the 
 	node internal/e2e/console/with-system.mjs .build/latchkey-local node internal/e2e/console/screenshots.mjs
 
 .PHONY: check
-check: lint test e2e-console sam-test ## everything that CI runs
+check: lint test contract-test e2e-console sam-test ## everything that CI runs
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) node_modules/.package-lock.json ## check style, formatting, JavaScript and the OpenAPI document
@@ -123,6 +128,9 @@ $(GOLANGCI_LINT):
 	@mkdir -p $(@D)
 	GOBIN="$(CURDIR)/$(@D)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(subst $(@D)/golangci-lint-,,$@)
 	@mv $(@D)/golangci-lint $@
+
+$(SCHEMATHESIS)/complete: internal/e2e/contract/requirements.txt
+	@internal/dev/venv $(@D) --require-hashes --requirement $<
 
 # SAM: the functions by AWS's SAM CLI instead of the local run. See internal/dev/sam.
 

@@ -62,7 +62,7 @@ func TestNeed(t *testing.T) {
 	}
 	expect := func(says ...string) {
 		t.Helper()
-		out, ok := run(t, []string{"PATH=" + folder}, "internal/dev/need", "go", "node", "java", "cc")
+		out, ok := run(t, []string{"PATH=" + folder}, "internal/dev/need", "go", "node", "java", "python", "cc")
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if out == "" {
 			lines = nil
@@ -85,20 +85,24 @@ func TestNeed(t *testing.T) {
 		}
 	}
 	expect("Go 1.26 or newer is needed and was not found", "Node 20 or newer is needed and was not found",
-		"npm 9 or newer is needed and was not found", "Java 17 or newer is needed and was not found", "A C compiler is needed")
+		"npm 9 or newer is needed and was not found", "Java 17 or newer is needed and was not found",
+		"Python 3.11 or newer is needed and was not found", "A C compiler is needed")
 	prints("go", "go version go1.22.1 linux/amd64")
 	prints("node", "v18.20.1")
 	prints("npm", "10.2.4")
 	prints("java", `openjdk version "1.8.0_402"`)
+	prints("python3", "Python 3.9.2")
 	prints("cc", "")
 	expect("Go 1.26 or newer is needed, and this is 1.22.1", "Node 20 or newer is needed, and this is 18.20.1",
-		"Java 17 or newer is needed, and this is 1.8.0")
+		"Java 17 or newer is needed, and this is 1.8.0", "Python 3.11 or newer is needed, and this is 3.9.2")
 	prints("go", "go version go1.26 linux/amd64")
 	prints("node", "v20.0.0")
 	prints("java", `openjdk version "17" 2021-09-14`)
+	prints("python3", "Python 3.11.0")
 	expect()
 	prints("go", "go version go1.30.2 darwin/arm64")
 	prints("node", "v100.1.0")
 	prints("java", `java version "25.0.1" 2025-10-21 LTS`)
+	prints("python3", "Python 3.14.0rc1")
 	expect()
 }
