@@ -35,6 +35,7 @@ type service struct {
 
 	log      bytes.Buffer
 	notices  outcomes
+	claims   api.Claims
 	handlers map[string]api.Handler
 }
 
@@ -48,6 +49,7 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.claims = claims
 	read := api.Read(log, claims, s.Manager, s.notices, s.Clock.Now)
 	s.handlers = map[string]api.Handler{
 		issueRoute:  api.Issue(log, claims, s.Issuer),

@@ -29,6 +29,9 @@ func TestClaimsThatAreThereAreNotReportedAsAbsent(t *testing.T) {
 		{"custom:organization", " acme", token.CodeForbidden, "128 printable"},
 		{"custom:organization", "[acme]", token.CodeForbidden, "list of organizations"},
 		{"custom:organization", "[acme globex]", token.CodeForbidden, "list of organizations"},
+		{"custom:organization", `["acme"]`, token.CodeForbidden, "list of organizations"},
+		{"custom:organization", "[]", token.CodeForbidden, "list of organizations"},
+		{"custom:organization", "map[id:acme name:Acme Inc]", token.CodeForbidden, "or an object"},
 		{"email", "-", token.CodeEmailNotVerified, "names no e-mail address"},
 		{"email", "bøb@acme.example", token.CodeEmailUnusable, "as it is written"},
 		{"email_verified", "false", token.CodeEmailNotVerified, "not verified"},
@@ -54,7 +57,7 @@ func TestAnyIdentifierWorks(t *testing.T) {
 		"o'brien@acme.example", "auth0|5f7c", `CN=Bob O'Brien, OU="R#D"`, "https://issuer.example/users/7?x=y&z#f", "..", "%2F", "all", " ~", "#", "*",
 		strings.Repeat("~", 255),
 	} {
-		for _, organization := range []string{"Acme Inc", "Bücher & Söhne GmbH", "株式会社アクメ", "acme#globex", "[acme] Inc", "*", strings.Repeat("é", 128)} {
+		for _, organization := range []string{"Acme Inc", "Bücher & Söhne GmbH", "株式会社アクメ", "acme#globex", "[acme] Inc", "Acme [EU]", "map", "map[x", "*", strings.Repeat("é", 128)} {
 			s := newService(t)
 			p := token.Principal{Organization: organization, Subject: subject, Email: "bob@acme.example", Role: token.RoleManager}
 			made := s.call(t, issueRoute, p, "", `{"name":"x","expires_in_days":30}`).ok(201)

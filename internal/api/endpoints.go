@@ -80,7 +80,7 @@ func Revoke(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes,
 	return serve(log, map[string]endpoint{
 		"POST /v1/tokens/{id}/revoke": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
 			t, err := m.Revoke(ctx, p, in.ID, in.Reason)
-			return detail(ctx, t, err, notices, now())
+			return changed(ctx, log, t, err, notices, now())
 		}),
 	})
 }
@@ -95,6 +95,20 @@ func detail(ctx context.Context, t token.Shown, err error, notices Outcomes, now
 		return answer{}, err
 	}
 	return answer{http.StatusOK, newDetailJSON(t, now, outcomes), t.ID}, nil
+}
+
+// changed is detail of a token that a call has changed. Notices that cannot be read are left
+// out: an error would say that nothing has changed.
+func changed(ctx context.Context, log *slog.Logger, t token.Shown, err error, notices Outcomes, now time.Time) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := detail(ctx, t, nil, notices, now)
+	if err != nil {
+		log.WarnContext(ctx, "reading notices after a change", "token_id", string(t.ID), "error", err.Error())
+		return answer{http.StatusOK, newTokenJSON(t, now), t.ID}, nil
+	}
+	return a, nil
 }
 
 // TokenReader reads a token's record with a strongly consistent read.

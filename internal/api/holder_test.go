@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"latchkey/internal/api"
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 	"latchkey/internal/token/tokentest"
 )
@@ -110,6 +113,28 @@ func TestOneKindOfAuthorizer(t *testing.T) {
 	if calls := s.Store.Calls()[before:]; len(calls) != 0 {
 		t.Errorf("calls %v", calls)
 	}
+}
+
+// broken reads nothing.
+type broken struct{}
+
+func (broken) Outcomes(context.Context, token.ID) ([]notice.Outcome, error) {
+	return nil, errors.New("the table is on fire")
+}
+
+// A revocation that is done is not reported as failed: what cannot be read after it is left
+// out, and logged. Reading a token says that it failed.
+func TestRevokedThoughItsNoticesCannotBeRead(t *testing.T) {
+	s := newService(t)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	log := slog.New(slog.NewJSONHandler(&s.log, nil))
+	s.handlers[revokeRoute] = api.Revoke(log, s.claims, s.Manager, broken{}, s.Clock.Now)
+	s.handlers[getRoute] = api.Read(log, s.claims, s.Manager, broken{}, s.Clock.Now)
+	a := s.call(t, revokeRoute, tokentest.Alice, made.ID, "").ok(200)
+	if _, has := a.json["notices"]; has || a.at("status") != "revoked" || !strings.Contains(s.log.String(), "on fire") {
+		t.Errorf("%s, log %s", a.Body, s.log.String())
+	}
+	s.call(t, getRoute, tokentest.Alice, made.ID, "").problem(api.CodeInternal)
 }
 
 // A revocation never fails for its reason's text, however long or odd it is.

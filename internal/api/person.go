@@ -67,7 +67,7 @@ var (
 		Code: token.CodeForbidden, Detail: "Your sign-in names no organization. Ask your administrator to assign you to one.",
 	}
 	errManyOrganizations = &Error{
-		Code: token.CodeForbidden, Detail: "Your sign-in names a list of organizations, where one is needed. Ask your administrator.",
+		Code: token.CodeForbidden, Detail: "Your sign-in names a list of organizations or an object, where the id of one is needed. Ask your administrator.",
 	}
 	errBadOrganization = &Error{
 		Code: token.CodeForbidden,
@@ -98,8 +98,8 @@ func (c Claims) principal(r events.APIGatewayV2HTTPRequest) (token.Principal, er
 		return token.Principal{}, errBadSubject
 	case p.Organization == "":
 		return token.Principal{}, errNoOrganization
-	case strings.HasPrefix(p.Organization, "[") && strings.HasSuffix(p.Organization, "]"):
-		// How API Gateway writes a list. In which of them somebody is cannot be told.
+	case written(p.Organization, "[") || written(p.Organization, "map["):
+		// In which of a list somebody is cannot be told, nor which part of an object is meant.
 		return token.Principal{}, errManyOrganizations
 	case !isOrganization(p.Organization):
 		return token.Principal{}, errBadOrganization
@@ -108,6 +108,12 @@ func (c Claims) principal(r events.APIGatewayV2HTTPRequest) (token.Principal, er
 	p.EmailUnusable = p.Email != "" && !email.Deliverable(p.Email)
 	p.EmailVerified = p.Email != "" && (c.TrustEmail || claims[c.EmailClaim+"_verified"] == "true")
 	return p, nil
+}
+
+// written reports whether a claim is how API Gateway writes a list, "[a b]", or an object,
+// "map[a:b]". It escapes nothing, so a text of that form cannot be told from one.
+func written(claim, opening string) bool {
+	return strings.HasPrefix(claim, opening) && strings.HasSuffix(claim, "]")
 }
 
 // role reads a set of roles. Only exact names count.

@@ -94,7 +94,8 @@ func (m *Manager) Get(ctx context.Context, p Principal, id string) (Shown, error
 }
 
 // Revoke makes a token stop working from the next request on. Revoking it again changes
-// nothing that is shown and is no error. A reason is cleaned, never refused.
+// nothing that is shown and is no error. A reason is cleaned, never refused. Of an owner who
+// cannot be read when the token is revoked, only the ID is shown.
 func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (Shown, error) {
 	now := m.c.Now().UTC()
 	if _, err := enter(ctx, m.c.Store, p, now); err != nil {
@@ -127,7 +128,11 @@ func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (S
 			return Shown{}, fmt.Errorf("reading token %s again: %w", t.ID, err)
 		}
 	}
-	return m.show(ctx, r.Token)
+	shown, err := m.show(ctx, r.Token)
+	if err != nil {
+		return Shown{r.Token, Person{Organization: t.Organization, ID: t.Owner.ID}}, nil //nolint:nilerr // an error would say that it was not revoked
+	}
+	return shown, nil
 }
 
 // ResumeNotices has notices sent to p's address again after mail to it did not arrive.
