@@ -57,7 +57,7 @@ function showPerson({ email, org_id: organization, role, can_issue: canIssue, em
   $("filter-owner").hidden = !seesEveryone;
   $("add").hidden = $("add-first").hidden = !canIssue;
   $("cannot-add").hidden = canIssue;
-  const because = !role ? "role" : !verified ? "address" : "other";
+  const because = !role ? "role" : !verified ? "address" : "unusable"; // what can_issue asks for, in turn
   for (const reason of document.querySelectorAll("[data-because]")) reason.hidden = reason.dataset.because !== because;
   $("unreachable").hidden = !undeliverable;
   for (const own of document.querySelectorAll("[data-own-address]")) own.replaceChildren(email ? address(email) : "your address");

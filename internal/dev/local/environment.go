@@ -23,14 +23,16 @@ const (
 // has its default.
 func (s *System) environment() map[string]string {
 	variables := map[string]string{
-		"TABLE_NAME":      s.config.TableName,
-		"SCOPES":          "read,write",
-		"COMPANY_NAME":    "Acme Cloud",
-		"MAIL_FROM":       "Acme API <no-reply@latchkey.example>",
-		"CONSOLE_URL":     s.url + "/",
-		"OIDC_ISSUER":     s.issuerURL,
-		"OIDC_CLIENT_ID":  issuer.ClientID,
-		"CONNECT_ORIGINS": s.issuerURL,
+		"TABLE_NAME":         s.config.TableName,
+		"SCOPES":             "read,write",
+		"COMPANY_NAME":       "Acme Cloud",
+		"SUPPORT_URL":        "https://acme.example/support",
+		"MAIL_FROM":          "Acme API <no-reply@latchkey.example>",
+		"CONSOLE_URL":        s.url + "/",
+		"OIDC_ISSUER":        s.issuerURL,
+		"OIDC_CLIENT_ID":     issuer.ClientID,
+		"CONNECT_ORIGINS":    s.issuerURL,
+		"SCOPE_DESCRIPTIONS": "read See everything, and change nothing;write Make, change and delete",
 		// Developers see today what will be sent some day.
 		"ALLOW_FUTURE_SCHEDULE": "true",
 	}

@@ -50,6 +50,27 @@ for (const [status, certain] of [[409, true], [429, true], [500, false], [503, f
   }));
 }
 
+test("a code that the page doesn’t know is shown by its detail", () => inPage({}, async (page) => {
+  const { token } = await issue("bob", "Before an unknown code");
+  const unknown = { status: 403, json: { title: "Forbidden", status: 403, detail: "Told by a later API.", code: "of_a_later_day" } };
+  await begin(page, "After an unknown code");
+  await page.route("**/v1/tokens", (route) => route.fulfill(unknown));
+  await page.getByRole("button", { name: "Generate API key" }).click();
+  await page.getByRole("alert").getByText("Told by a later API.").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).first().click();
+  await rowOf(page, token.name).getByRole("button", { name: /^Revoke/ }).click();
+  await page.route("**/revoke", (route) => route.fulfill(unknown));
+  await question(page).getByRole("button", { name: "Revoke API key" }).click();
+  await question(page).getByRole("alert").getByText("Told by a later API.").waitFor();
+  await question(page).getByRole("button", { name: "Cancel" }).click();
+  await page.route("**/v1/tokens?*", (route) => route.fulfill(unknown));
+  await page.getByLabel("Active").check();
+  await page.getByText("Told by a later API.").and(page.locator("#list-error-text")).waitFor();
+  await page.route("**/v1/tokens/*", (route) => route.fulfill(unknown));
+  await page.evaluate((id) => { location.hash = `#/tokens/${id}`; }, token.id);
+  await page.getByRole("dialog", { name: "API key" }).getByText("Told by a later API.").waitFor();
+}));
+
 for (const viewport of [{ width: 320, height: 640 }, { width: 640, height: 400 }, { width: 320, height: 256 }]) {
   test(`at ${viewport.width} × ${viewport.height} a failure comes into sight`, () => inPage({ viewport }, async (page) => {
     await begin(page, "Out of sight");

@@ -8,6 +8,13 @@ import {
 
 after(close);
 
+/** Answers lists with the person changed. */
+const asPerson = (page, change) => page.route("**/v1/tokens?*", async (route) => {
+  const answer = await route.fetch();
+  const { person, ...list } = await answer.json();
+  await route.fulfill({ response: answer, json: { ...list, person: { ...person, ...change } } });
+});
+
 const ended = (page) => page.getByRole("alertdialog", { name: "Your session has ended" });
 
 test("signing in and out", () => inPage({}, async (page) => {
@@ -130,9 +137,18 @@ test("a computer’s wrong clock keeps nobody out", () => inPage({}, async (page
 test("somebody without a role learns whom to ask", () => inPage({}, async (page) => {
   await signIn(page, "carol");
   await page.getByRole("heading", { name: "You can’t manage API keys yet" }).waitFor();
-  await page.getByText(/Ask an administrator of your organization.*API Token Manager/).waitFor();
+  await page.getByText("people with the API Token Manager role. Ask an admin of your organization for it.").waitFor();
   await page.getByRole("main").getByText("carol@acme.example").first().waitFor();
   assert.equal(await page.getByRole("link", { name: "Add new API key" }).isVisible(), false);
+}));
+
+// A claim that can't be used is not for want of a role, and a role would not help.
+test("somebody whose sign-in can’t be used learns what is wrong with it", () => inPage({}, async (page) => {
+  const detail = "Your sign-in names a list of organizations. Ask your administrator.";
+  await page.route("**/v1/tokens?*", (route) => route.fulfill({ status: 403, json: { title: "Forbidden", status: 403, detail, code: "forbidden" } }));
+  await signIn(page, "bob");
+  await page.getByRole("main").getByText(detail).waitFor();
+  assert.doesNotMatch(await page.getByRole("main").innerText(), /API Token Manager/);
 }));
 
 test("the API decides, whatever the page thought", () => inPage({}, async (page) => {
@@ -177,6 +193,13 @@ test("an address that isn’t verified is said to be the reason", () => inPage({
   assert.equal(await page.getByRole("link", { name: /^Add/ }).count(), 0);
   assert.equal(await page.locator("dialog[open]").count(), 0);
   assert.equal(new URL(page.url()).hash, "#/");
+}));
+
+test("an address that can’t be written to is said to be the reason", () => inPage({}, async (page) => {
+  await asPerson(page, { email: "böb@acme.example", can_issue: false });
+  await signIn(page, "bob");
+  await page.getByRole("region", { name: "Adding API keys" }).getByText("can’t be sent to böb@acme.example as it is written").waitFor();
+  assert.equal(await page.getByRole("link", { name: /^Add/ }).count(), 0);
 }));
 
 test("a sign-in that fails leads back to the start", () => inPage({}, async (page) => {
@@ -250,13 +273,6 @@ test("a sign-in page that can’t be reached is said where it was asked for", ()
   await other.click();
   await panel.getByText("The sign-in page can’t be reached.").first().waitFor();
 }));
-
-/** Answers lists with the person changed. */
-const asPerson = (page, change) => page.route("**/v1/tokens?*", async (route) => {
-  const answer = await route.fetch();
-  const { person, ...list } = await answer.json();
-  await route.fulfill({ response: answer, json: { ...list, person: { ...person, ...change } } });
-});
 
 test("the page offers what the API says a person may do, whatever the token’s claims are", () => inPage({}, async (page) => {
   const { token } = await issue("alice", "Offered by the API");
