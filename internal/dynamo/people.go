@@ -30,6 +30,23 @@ func (s *Store) KeepPerson(ctx context.Context, p token.Person, now time.Time) (
 	if err != nil {
 		return token.Person{}, fmt.Errorf("reading a person: %w", err)
 	}
+	return s.keepAfter(ctx, kept, p, now)
+}
+
+// KeepKnown implements [token.People].
+func (s *Store) KeepKnown(ctx context.Context, p token.Person, now time.Time) (token.Person, error) {
+	kept, err := s.get(ctx, personKey(p.Organization, p.ID))
+	if err != nil {
+		return token.Person{}, fmt.Errorf("reading a person: %w", err)
+	}
+	if kept == nil {
+		return p, nil
+	}
+	return s.keepAfter(ctx, kept, p, now)
+}
+
+// keepAfter writes what of a person's record has changed.
+func (s *Store) keepAfter(ctx context.Context, kept item, p token.Person, now time.Time) (token.Person, error) {
 	marked := text(kept, attrUndeliverable) != ""
 	forgive := marked && now.Sub(momentOf(kept, attrUndeliverableAt)) >= undeliverableFor
 	p.Undeliverable = marked && !forgive && text(kept, attrUndeliverable) == p.Email

@@ -96,6 +96,13 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 			return tb.Issue(ctx, other)
 		}},
 		{"KeepPerson", func() error { _, err := tb.KeepPerson(ctx, admin, tb.now); return err }},
+		{"KeepKnown", func() error {
+			changed := admin
+			changed.Email = "alice@new.example"
+			_, err := tb.KeepKnown(ctx, changed, tb.now.Add(time.Second))
+			return err
+		}},
+		{"KeepPerson", func() error { _, err := tb.KeepPerson(ctx, admin, tb.now.Add(2*time.Second)); return err }},
 		{"Demote", func() error { return tb.Demote(ctx, "acme", "alice") }},
 		{"MarkUndeliverable", func() error { return tb.MarkUndeliverable(ctx, admin, tb.now) }},
 		{"ClearUndeliverable", func() error { return tb.ClearUndeliverable(ctx, "acme", "alice") }},
@@ -157,7 +164,7 @@ func TestReadsThatDecideAreStronglyConsistent(t *testing.T) {
 		}
 	})
 	for _, operation := range []string{
-		"Issue", "KeepPerson", "Demote", "PeopleByID", "Admins", "Policy", "Credential", "Previous", "Token", "LateToken", "Records",
+		"Issue", "KeepPerson", "KeepKnown", "Demote", "PeopleByID", "Admins", "Policy", "Credential", "Previous", "Token", "LateToken", "Records",
 		"Tokens", "Due", "Mail", "SentMail", "Outcomes", "Revoke", "Notice", "Outcome",
 	} {
 		if !read[operation] {
@@ -206,7 +213,7 @@ func TestEveryWriteIsConditional(t *testing.T) {
 		}
 	})
 	for _, operation := range []string{
-		"Issue", "Issue to a full quota", "KeepPerson", "Demote", "MarkUndeliverable", "ClearUndeliverable", "Used", "Lease", "Release",
+		"Issue", "Issue to a full quota", "KeepPerson", "KeepKnown", "Demote", "MarkUndeliverable", "ClearUndeliverable", "Used", "Lease", "Release",
 		"Mark", "Bounce", "Revoke", "Revoke again",
 	} {
 		if !written[operation] {

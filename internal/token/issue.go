@@ -39,6 +39,8 @@ func (p Policy) days() int {
 type People interface {
 	// KeepPerson records who a person is now, and returns what is known of them.
 	KeepPerson(ctx context.Context, p Person, now time.Time) (Person, error)
+	// KeepKnown does what KeepPerson does if there is a record already, and else nothing.
+	KeepKnown(ctx context.Context, p Person, now time.Time) (Person, error)
 	// Demote records that a person is no organization admin. It does nothing if they are
 	// not known as one.
 	Demote(ctx context.Context, organization, id string) error

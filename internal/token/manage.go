@@ -61,13 +61,18 @@ type Shown struct {
 
 // enter is the door of every management call: it records the address that notices go to,
 // and that somebody who has lost the role is no admin. It lets everybody pass whom the
-// sign-in names, since people may see and end what is their own.
+// sign-in names, since people may see and end what is their own; notices about that still go
+// to those who have lost their role, but who never had one leaves no record.
 func enter(ctx context.Context, people People, p Principal, now time.Time) (Person, error) {
 	if !p.known() {
 		return Person{}, errNoRole
 	}
-	if p.Role != RoleNone && p.reachable() {
-		known, err := people.KeepPerson(ctx, p.person(), now)
+	if p.reachable() {
+		keep := people.KeepPerson
+		if p.Role == RoleNone {
+			keep = people.KeepKnown
+		}
+		known, err := keep(ctx, p.person(), now)
 		if err != nil {
 			return Person{}, fmt.Errorf("keeping who a person is: %w", err)
 		}
@@ -135,11 +140,18 @@ func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (S
 	return shown, nil
 }
 
-// ResumeNotices has notices sent to p's address again after mail to it did not arrive.
+// ResumeNotices has notices sent to p's address again after mail to it did not arrive. It
+// needs what issuing needs, but no role if there is such a mark: the person has tokens still.
 func (m *Manager) ResumeNotices(ctx context.Context, p Principal) (Person, error) {
 	now := m.c.Now().UTC()
-	if err := p.mayIssue(); err != nil {
-		return Person{}, err
+	if refused := p.mayIssue(); refused != nil {
+		known, err := enter(ctx, m.c.Store, p, now)
+		if err != nil {
+			return Person{}, err
+		}
+		if !known.Undeliverable {
+			return Person{}, refused
+		}
 	}
 	if err := m.c.Store.ClearUndeliverable(ctx, p.Organization, p.Subject); err != nil {
 		return Person{}, fmt.Errorf("clearing a person's mark: %w", err)

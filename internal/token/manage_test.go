@@ -73,6 +73,65 @@ func TestEveryCallKeepsTheAddressCurrent(t *testing.T) {
 	}
 }
 
+// Who has lost their role owns tokens still, and gets the notices about them.
+func TestNoticesAfterARoleIsLost(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+	former := tokentest.Bob
+	former.Role, former.Email = token.RoleNone, "robert@acme.example"
+	owner := func() token.Person {
+		t.Helper()
+		got, err := s.Get(t.Context(), tokentest.Alice, string(made.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Person
+	}
+	list := func(p token.Principal) token.Person {
+		t.Helper()
+		page, err := s.List(t.Context(), p, token.ListRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Person
+	}
+	if list(former); owner().Email != former.Email {
+		t.Errorf("notices go to %s, want the new address", owner().Email)
+	}
+	unverified := former
+	unverified.Email, unverified.EmailVerified = "eve@evil.example", false
+	if list(unverified); owner().Email != former.Email {
+		t.Errorf("notices go to %s, which is not verified", owner().Email)
+	}
+	mark := func() {
+		t.Helper()
+		if err := s.Store.MarkUndeliverable(t.Context(), owner(), s.Clock.T); err != nil || !list(former).Undeliverable {
+			t.Fatalf("not marked, error %v", err)
+		}
+	}
+	mark()
+	if _, err := s.ResumeNotices(t.Context(), unverified); token.CodeOf(err) != token.CodeForbidden || !owner().Undeliverable {
+		t.Errorf("resumed by an address that is not verified: error %v", err)
+	}
+	if known, err := s.ResumeNotices(t.Context(), former); err != nil || known.Undeliverable || owner().Undeliverable {
+		t.Errorf("Try again: %+v, error %v", known, err)
+	}
+	if _, err := s.ResumeNotices(t.Context(), former); token.CodeOf(err) != token.CodeForbidden {
+		t.Errorf("without a role and a mark: error %v", err)
+	}
+	mark()
+	s.Clock.T = s.Clock.T.Add(4 * 24 * time.Hour)
+	if list(former).Undeliverable || owner().Undeliverable {
+		t.Error("a sign-in four days later does not clear the mark")
+	}
+	if _, err := s.List(t.Context(), tokentest.Carol, token.ListRequest{}); token.CodeOf(err) != token.CodeForbidden {
+		t.Errorf("error %v", err)
+	}
+	if people, err := s.Store.PeopleByID(t.Context(), "acme", []string{"carol"}); err != nil || len(people) != 0 {
+		t.Errorf("somebody without role and tokens left a record: %v, error %v", people, err)
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	s := tokentest.New(t, nil)
 	made, secret := s.MustIssue(t, tokentest.Bob, "x", 30)

@@ -64,6 +64,19 @@ func peopleAreAsTheyAreNow(t *testing.T, c conforming) {
 	if got := c.person("bob"); got != (token.Person{}) {
 		t.Errorf("demoting somebody unknown made %+v", got)
 	}
+	// Without a role, who is known is kept current, and nobody becomes known.
+	moved.Email = "alice@newer.example"
+	for _, p := range []token.Person{moved, {Organization: "acme", ID: "bob", Email: "bob@acme.example"}} {
+		if got, err := c.KeepKnown(t.Context(), p, Noon.Add(3*time.Minute)); err != nil || got != p {
+			t.Errorf("%s without a role: %+v, error %v", p.ID, got, err)
+		}
+	}
+	if got := c.person("alice"); got != moved {
+		t.Errorf("an address that changed after the role was lost: %+v", got)
+	}
+	if got := c.person("bob"); got != (token.Person{}) {
+		t.Errorf("keeping somebody unknown made %+v", got)
+	}
 	// A call that was under way for long does not bring an old address back.
 	c.keep(alice, Noon.Add(-time.Hour))
 	if got := c.person("alice"); got != moved {

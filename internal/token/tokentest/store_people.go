@@ -46,6 +46,18 @@ func (s *Store) KeepPerson(_ context.Context, p token.Person, now time.Time) (to
 	return p, nil
 }
 
+// KeepKnown implements [token.People].
+func (s *Store) KeepKnown(ctx context.Context, p token.Person, now time.Time) (token.Person, error) {
+	s.mu.Lock()
+	_, known := s.people[personKey{p.Organization, p.ID}]
+	err := s.begin("KeepKnown")
+	s.mu.Unlock()
+	if err != nil || !known {
+		return p, err
+	}
+	return s.KeepPerson(ctx, p, now)
+}
+
 // Demote implements [token.People].
 func (s *Store) Demote(_ context.Context, organization, id string) error {
 	s.mu.Lock()
