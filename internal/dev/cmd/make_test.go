@@ -48,6 +48,22 @@ func TestTargetsSayWhatTheyLack(t *testing.T) {
 	}
 }
 
+// The first build takes so long that it has to say that it builds.
+func TestTheFirstBuildSaysThatItBuilds(t *testing.T) {
+	const says = "the first time this takes a minute or two"
+	built := filepath.Join(root, ".build", "tried")
+	t.Cleanup(func() { _ = os.RemoveAll(built) })
+	for _, first := range []bool{true, false} {
+		out, ok := run(t, os.Environ(), "make", "--dry-run", "build", "ARCH=tried")
+		if !ok || strings.Contains(out, says) != first {
+			t.Errorf("first build %t: %t\n%s", first, ok, out)
+		}
+		if err := os.MkdirAll(filepath.Join(built, "bin"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Programs that are missing or too old are one line each, with the version that is needed.
 func TestNeed(t *testing.T) {
 	folder := t.TempDir() // a PATH with what the script itself needs
