@@ -4,10 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"latchkey/internal/token"
 )
 
@@ -105,25 +101,5 @@ func TestALateMarkFindsNothing(t *testing.T) {
 	}
 	if credentials, records := tb.count(t, "SECRET#"), tb.count(t, "TOKEN#"); credentials != 0 || records != 1 {
 		t.Errorf("%d credentials and %d items of tokens, want 0 and the queue's", credentials, records)
-	}
-}
-
-// An hourly mark costs one write unit: the credential is small and in no index.
-func TestAnHourlyMarkCostsOneUnit(t *testing.T) {
-	t.Parallel()
-	tb := newTable(t)
-	n := tb.issue(t, tb.newToken(t, 30))
-	out, err := tb.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &tb.name, Key: key("SECRET#"+string(n.Token.ID), "CURRENT"),
-		UpdateExpression: aws.String("SET #u.#g.last_at = :at"), ConditionExpression: aws.String("attribute_exists(#u.#g)"),
-		ExpressionAttributeNames:  map[string]string{"#u": "use", "#g": "1"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":at": &types.AttributeValueMemberN{Value: "1"}},
-		ReturnConsumedCapacity:    types.ReturnConsumedCapacityTotal,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if units := aws.ToFloat64(out.ConsumedCapacity.CapacityUnits); units != 1 {
-		t.Errorf("%v units", units)
 	}
 }
