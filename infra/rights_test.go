@@ -12,7 +12,8 @@ import (
 )
 
 // calls are what each function was seen to ask of AWS when all events were run: the call
-// with what it is on, and the attributes that an update names (internal/e2e, TestEvents).
+// with what it is on, and the attributes that an update names or an item is put with
+// (internal/e2e, TestEvents).
 func calls(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../internal/e2e/testdata/calls.json")

@@ -134,11 +134,14 @@ func (b backend) Trail(organization string) []token.Audit {
 }
 
 // Recipient implements [tokentest.Backend].
-func (b backend) Recipient(notice token.ID) string {
+func (b backend) Recipient(notice token.ID) (string, bool) {
 	b.t.Helper()
 	n, err := b.Notice(b.t.Context(), notice)
-	if err != nil && !errors.Is(err, token.ErrNotFound) {
+	if errors.Is(err, token.ErrNotFound) {
+		return "", false
+	}
+	if err != nil {
 		b.t.Fatal(err)
 	}
-	return n.Recipient
+	return n.Recipient, true
 }

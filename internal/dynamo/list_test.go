@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -31,47 +30,57 @@ func eventually(t *testing.T, what string, f func() bool) {
 // Listing what lives costs what it returns, however much was revoked.
 func TestListingWhatLivesCostsWhatItReturns(t *testing.T) {
 	t.Parallel()
-	tb := newTable(t)
-	living := tb.issue(t, tb.newToken(t, 30))
-	revoked := tb.issue(t, tb.newToken(t, 30))
-	if _, err := tb.Revoke(t.Context(), tb.revocation(t, revoked.Token)); err != nil {
+	const revoked, living = 3000, 7
+	plain := newTable(t)
+	gone := plain.issue(t, plain.newToken(t, 30))
+	if _, err := plain.revoke(t, gone.Token); err != nil {
 		t.Fatal(err)
 	}
-	out, err := tb.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &tb.name, Key: key("TOKEN#"+string(revoked.Token.ID), "TOKEN")})
+	out, err := plain.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &plain.name, Key: key("TOKEN#"+string(gone.Token.ID), "TOKEN")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var batch []types.WriteRequest
-	for i := range 3000 {
-		id := string(newID(t, tb.now.Add(time.Duration(i)*time.Millisecond)))
-		copied := maps.Clone(out.Item)
-		copied["pk"], copied["id"] = &types.AttributeValueMemberS{Value: "TOKEN#" + id}, &types.AttributeValueMemberS{Value: id}
-		if batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: copied}}); len(batch) == 25 {
-			in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{tb.name: batch}}
-			if _, err := tb.client.BatchWriteItem(t.Context(), in); err != nil {
+	for i := range revoked {
+		copied, id := maps.Clone(out.Item), string(newID(t, plain.now))
+		copied["pk"], copied["id"] = textValue("TOKEN#"+id), textValue(id)
+		batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: copied}})
+		for len(batch) == 25 || i == revoked-1 && len(batch) > 0 {
+			in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{plain.name: batch}}
+			out, err := plain.client.BatchWriteItem(t.Context(), in)
+			if err != nil {
 				t.Fatal(err)
 			}
-			batch = nil
+			batch = out.UnprocessedItems[plain.name]
 		}
 	}
-	bob := token.PersonOwner("bob")
-	for _, owner := range []*token.Owner{nil, &bob} {
-		q := token.Query{Organization: "acme", Owner: owner, Living: token.DateOf(tb.now) + 1, Limit: 51}
-		tokens, err := tb.Tokens(t.Context(), q)
-		if err != nil || len(tokens) != 1 || tokens[0].ID != living.Token.ID {
-			t.Fatalf("%d tokens, error %v", len(tokens), err)
+	for i := range living {
+		plain.issue(t, plain.newToken(t, 30+i))
+	}
+	tb, m := plain.metered(t)
+	owner := token.PersonOwner("bob")
+	for what, q := range map[string]token.Query{
+		"the owner's":        {Organization: "acme", Owner: &owner},
+		"the organization's": {Organization: "acme"},
+	} {
+		q.Living = token.DateOf(plain.now) + 1
+		for _, q.Limit = range []int{3, 51} {
+			want := min(living, q.Limit)
+			eventually(t, what, func() bool {
+				m.reset()
+				found, err := tb.Tokens(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(found) == want
+			})
+			if m.calls != 1 || m.read != want {
+				t.Errorf("%s, %d: %d calls read %d items to return %d", what, q.Limit, m.calls, m.read, want)
+			}
 		}
 	}
-	for index, partition := range map[string]string{dynamo.IndexLiveOrganization: "live_org", dynamo.IndexLiveOwner: "live_owner"} {
-		value := map[string]string{"live_org": "acme", "live_owner": "YWNtZQ#Ym9i"}[partition]
-		found, err := tb.client.Query(t.Context(), &dynamodb.QueryInput{
-			TableName: &tb.name, IndexName: &index, KeyConditionExpression: aws.String("#p = :v"),
-			ExpressionAttributeNames:  map[string]string{"#p": partition},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberS{Value: value}},
-		})
-		if err != nil || found.ScannedCount != 1 {
-			t.Errorf("%s: %d items read for one, error %v", index, found.ScannedCount, err)
-		}
+	if n := plain.count(t, "TOKEN#"); n != revoked+2+2*living {
+		t.Errorf("%d items, want %d", n, revoked+2+2*living) // all of them are there
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 // callsFile holds what each function asks of AWS: the call, then what it is on, which is
-// an index or the beginning of a partition key; and the attributes that updates name.
-// The stack's test holds each role to it.
+// an index or the beginning of a partition key; and the attributes that updates name, or
+// that items are put with. The stack's test holds each role to it.
 const callsFile = "testdata/calls.json"
 
 // calls are as callsFile has them.
@@ -101,7 +101,7 @@ func (r *recorder) record(function, operation string, body []byte) error {
 		}
 		r.add(function, "dynamodb:"+operation, on, nil)
 	case "PutItem":
-		r.add(function, "dynamodb:"+operation, kindOf(q.Item["pk"].S), nil)
+		r.add(function, "dynamodb:"+operation, kindOf(q.Item["pk"].S), slices.Collect(maps.Keys(q.Item)))
 	case "UpdateItem":
 		r.add(function, "dynamodb:"+operation, kindOf(q.Key["pk"].S), q.attributes())
 	default:

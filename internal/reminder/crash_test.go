@@ -288,7 +288,7 @@ func TestARunDiesBetweenTheRecordsOfOneMail(t *testing.T) {
 	}
 	s.notified(tokens, 1)
 	for _, k := range tokens {
-		if got := s.outcomes(k.ID); len(got) != 1 || got[0].State != notice.Sent || got[0].MessageID != s.mails()[0].ID {
+		if got := s.outcomes(k.ID); len(got) != 1 || got[0].State != notice.Sent || got[0].MessageID != s.firstMail().ID {
 			t.Errorf("outcomes %+v", got)
 		}
 	}

@@ -1,7 +1,6 @@
 package reminder_test
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,15 +66,13 @@ func TestTheTableFailsForGood(t *testing.T) {
 				s := newSite(t)
 				tokens := s.issued(3)
 				s.dynamoDB.Fail(operation, 0, faulty.Always, fault)
-				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
-				defer cancel()
-				r, err := s.try(ctx)
+				r, err := s.try(t.Context())
 				if (err != nil) != (operation == "Query") || r.Failed+r.Deferred != r.Due || r.Due > 0 && r.Failed == 0 {
 					t.Errorf("%+v, %v", r, err)
 				}
 				before := s.copies()
 				s.dynamoDB.Heal()
-				s.pass(65 * time.Minute) // claims have lapsed
+				s.pass(65 * time.Minute) // leases have lapsed
 				s.run()
 				for _, k := range tokens {
 					want := 1
@@ -117,12 +114,10 @@ func TestOneTokenCannotBeRecorded(t *testing.T) {
 		s.delete(tokens[0].ID)
 		forward.ServeHTTP(w, r)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	if r, err := s.try(ctx); err != nil || r.Sent != 2 || r.Failed != 0 || r.Mails != 1 {
+	if r, err := s.try(t.Context()); err != nil || r.Sent != 2 || r.Failed != 0 || r.Mails != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	kept, err := s.direct.Mail(t.Context(), s.mails()[0].ID)
+	kept, err := s.direct.Mail(t.Context(), s.firstMail().ID)
 	if err != nil || kept.Recipient != "owner0" || len(kept.Entries) != 2 {
 		t.Errorf("the e-mail's record is %+v, %v", kept, err)
 	}
@@ -164,9 +159,7 @@ func TestSESRefuses(t *testing.T) {
 			s := newSite(t)
 			tokens := s.issued(3)
 			s.ses.Fail("SendEmail", 0, faulty.Always, c.fault)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // for it slows down
-			defer cancel()
-			if r, err := s.try(ctx); err != nil || !c.failed(r.Failed) || r.Deferred != 4-r.Failed || r.Mails != 0 {
+			if r, err := s.try(t.Context()); err != nil || !c.failed(r.Failed) || r.Deferred != 4-r.Failed || r.Mails != 0 {
 				t.Errorf("%+v, %v", r, err)
 			}
 			s.ses.Heal()

@@ -61,18 +61,15 @@ func TestTheProcessIsKilled(t *testing.T) {
 				if _, err := s.invoke(service); err == nil || !strings.Contains(err.Error(), "killed") {
 					t.Fatalf("the run was not killed: %v", err)
 				}
-				// The claims lapse, and then a run gets through.
+				// The leases lapse, and then a run gets through. On a busy machine one may fail.
 				for try := 0; ; try++ {
 					r, err := s.invoke(service)
-					if err != nil {
-						t.Fatal(err)
-					}
 					s.adds(r)
-					if r.Due == 0 {
+					if err == nil && r.Due == 0 {
 						break
 					}
-					if try == 60 {
-						t.Fatalf("the notices are still due: %+v", r)
+					if try == 120 {
+						t.Fatalf("the notices are still due: %+v, %v", r, err)
 					}
 					time.Sleep(time.Second)
 				}

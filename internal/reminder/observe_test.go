@@ -29,6 +29,16 @@ func (s *site) mails() []local.Mail {
 	})
 }
 
+// firstMail is the first of these mails; without one the test cannot go on.
+func (s *site) firstMail() local.Mail {
+	s.t.Helper()
+	mails := s.mails()
+	if len(mails) == 0 {
+		s.t.Fatal("there is no mail")
+	}
+	return mails[0]
+}
+
 var tokenLink = regexp.MustCompile(`#/tokens/([0-9A-Z]{26})`)
 
 // copies counts the mails about each token.

@@ -58,7 +58,7 @@ func TestBouncedMailGoesToTheAdmins(t *testing.T) {
 	s.issue(bob, 30)
 	s.pass(15 * day)
 	s.run()
-	first := s.mails()[0]
+	first := s.firstMail()
 	for _, requeued := range []int{2, 0} { // such events come at least once
 		if r := s.bounced(first); r.Undeliverable != 1 || r.Requeued != requeued {
 			t.Errorf("bounce: %+v, want %d requeued", r, requeued)
@@ -227,7 +227,7 @@ func TestWhatBouncesForItsContent(t *testing.T) {
 			k := s.issue(s.principal("bob"), 30)
 			s.pass(15 * day)
 			s.run()
-			if r := hear(s, s.mails()[0]); r.Requeued != 1 || r.Undeliverable != 0 {
+			if r := hear(s, s.firstMail()); r.Requeued != 1 || r.Undeliverable != 0 {
 				t.Errorf("%+v", r)
 			}
 			s.pass(time.Second)
@@ -265,7 +265,7 @@ func TestALateBounceDoublesNothing(t *testing.T) {
 	k := s.issue(bob, 30)
 	s.pass(15 * day)
 	s.run()
-	first := s.mails()[0]
+	first := s.firstMail()
 	bob.Email = s.email("robert")
 	s.seen(bob)
 	s.pass(8 * day)
@@ -294,7 +294,7 @@ func TestWhatABounceMakesDueAgain(t *testing.T) {
 	s.pass(15 * day)
 	s.run()
 	s.revoke(bob, revoked)
-	if r := s.bounced(s.mails()[0]); r.Requeued != 1 {
+	if r := s.bounced(s.firstMail()); r.Requeued != 1 {
 		t.Errorf("one of two revoked: %+v", r)
 	}
 	var due []token.ID

@@ -59,7 +59,7 @@ func TestSeveralRevocationsAreOneMail(t *testing.T) {
 	for range 3 {
 		s.revokedFor("")
 	}
-	if r := s.run(); r.Sent != 3 || r.Mails != 1 || !strings.Contains(s.mails()[0].Subject, "3 API keys were revoked") {
+	if r := s.run(); r.Sent != 3 || r.Mails != 1 || !strings.Contains(s.firstMail().Subject, "3 API keys were revoked") {
 		t.Errorf("%+v", r)
 	}
 }

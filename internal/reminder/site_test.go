@@ -66,6 +66,7 @@ func TestMain(m *testing.M) {
 func awsConfig(endpoint string) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		HTTPClient: &http.Client{Timeout: time.Minute}, // for the tests' servers can be slow
 	}
 }
 
@@ -123,9 +124,7 @@ func newSiteAt(t *testing.T, server string) *site {
 
 func newStore(t *testing.T, endpoint, table string) *dynamo.Store {
 	t.Helper()
-	config := awsConfig(endpoint)
-	config.HTTPClient = &http.Client{Timeout: time.Minute} // for the tests' DynamoDB can be slow
-	store, err := dynamo.New(dynamo.NewClient(config), table)
+	store, err := dynamo.New(dynamo.NewClient(awsConfig(endpoint)), table)
 	if err != nil {
 		t.Fatal(err)
 	}

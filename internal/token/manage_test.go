@@ -53,6 +53,66 @@ func TestGetOfAnOwnerNobodyKnows(t *testing.T) {
 	}
 }
 
+// Whoever has lost the role of an admin gets no more notices in owners' places, from their
+// next call on, whatever that is and however it ends.
+func TestEveryCallDemotesAFormerAdmin(t *testing.T) {
+	changed := func(change func(*token.Principal)) token.Principal {
+		p := tokentest.Alice
+		change(&p)
+		return p
+	}
+	for name, c := range map[string]struct {
+		now   token.Principal
+		admin bool // still
+	}{
+		"without a role": {changed(func(p *token.Principal) { p.Role = token.RoleNone }), false},
+		"a manager":      {changed(func(p *token.Principal) { p.Role = token.RoleManager }), false},
+		"a manager whose address is not verified": {changed(func(p *token.Principal) {
+			p.Role, p.EmailVerified = token.RoleManager, false
+		}), false},
+		"without a role and an address": {changed(func(p *token.Principal) { p.Role, p.Email = token.RoleNone, "" }), false},
+		"an admin whose address is not verified": {changed(func(p *token.Principal) {
+			p.EmailVerified = false
+		}), true},
+		"an admin": {tokentest.Alice, true},
+	} {
+		for call, do := range map[string]func(*tokentest.Service, token.ID) error{
+			"issue": func(s *tokentest.Service, _ token.ID) error {
+				days := 7
+				_, err := s.Issue(t.Context(), c.now, token.IssueRequest{Name: "x", ExpiresInDays: &days})
+				return err
+			},
+			"list": func(s *tokentest.Service, _ token.ID) error {
+				_, err := s.List(t.Context(), c.now, token.ListRequest{})
+				return err
+			},
+			"get": func(s *tokentest.Service, id token.ID) error {
+				_, err := s.Get(t.Context(), c.now, string(id))
+				return err
+			},
+			"revoke": func(s *tokentest.Service, id token.ID) error {
+				_, err := s.Revoke(t.Context(), c.now, string(id), "")
+				return err
+			},
+		} {
+			s := tokentest.New(t, nil)
+			made, _ := s.MustIssue(t, tokentest.Alice, "x", 30)
+			if err := do(s, made.ID); err != nil && token.CodeOf(err) == "" {
+				t.Errorf("%s, %s: %v", name, call, err)
+			}
+			people, err := s.Store.PeopleByID(t.Context(), "acme", []string{"alice"})
+			if err != nil || people["alice"].Admin != c.admin {
+				t.Errorf("%s, %s: known as %+v, %v", name, call, people["alice"], err)
+			}
+			s.Store.Fail("Demote", errors.New("down"))
+			s.Store.Fail("KeepPerson", errors.New("down"))
+			if err := do(s, made.ID); !c.admin && err == nil {
+				t.Errorf("%s, %s: done, although nobody could be demoted", name, call)
+			}
+		}
+	}
+}
+
 func TestEveryCallKeepsTheAddressCurrent(t *testing.T) {
 	s := tokentest.New(t, nil)
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)

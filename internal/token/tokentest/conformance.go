@@ -25,8 +25,8 @@ type Backend interface {
 	PutCredential(c token.Credential)
 	// Trail returns an organization's audit entries in the order of their ids.
 	Trail(organization string) []token.Audit
-	// Recipient returns the person whom a notice goes to; empty if there is no such notice.
-	Recipient(notice token.ID) string
+	// Recipient returns the person whom a notice goes to, and whether there is such a notice.
+	Recipient(notice token.ID) (string, bool)
 }
 
 // NewToken is a token that an owner issues at a moment, for some days. Its secret is kept
@@ -54,7 +54,8 @@ func NewToken(tb testing.TB, organization string, owner token.Owner, at time.Tim
 		NotifyOn: t.ExpiresOn, DeleteAt: (t.ExpiresOn + 90).Start(), MaxActive: 50, MaxDaily: 200,
 		Audit: token.Audit{
 			ID: newID(tb, at), Organization: organization, At: at, Action: token.ActionIssued,
-			Actor: token.Actor{Kind: token.ActorPerson, ID: owner.ID}, TokenID: id, TokenName: t.Name, ExpiresOn: t.ExpiresOn,
+			Actor: token.Actor{Kind: token.ActorPerson, ID: owner.ID}, Address: "192.0.2.7", Client: "curl/8",
+			TokenID: id, TokenName: t.Name, ExpiresOn: t.ExpiresOn,
 		},
 	}
 }

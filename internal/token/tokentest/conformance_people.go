@@ -118,10 +118,12 @@ func undeliverableIsOfAnAddress(t *testing.T, c conforming) {
 
 	mark(moved, Noon.Add(6*time.Minute))
 	is("the new address came back", true, Noon.Add(7*time.Minute))
+	mark(alice, Noon.Add(7*time.Minute))
+	is("then the old one, late", true, Noon.Add(8*time.Minute))
 	if err := c.ClearUndeliverable(t.Context(), "acme", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	is("cleared", false, Noon.Add(8*time.Minute))
+	is("cleared", false, Noon.Add(9*time.Minute))
 	if err := c.ClearUndeliverable(t.Context(), "acme", "bob"); err != nil {
 		t.Errorf("clearing somebody unknown: %v", err)
 	}

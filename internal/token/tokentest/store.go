@@ -95,14 +95,14 @@ func (s *Store) Trail(organization string) []token.Audit {
 	return entries
 }
 
-// Recipient returns the person whom a notice goes to; empty if there is no such notice.
-func (s *Store) Recipient(notice token.ID) string {
+// Recipient returns the person whom a notice goes to, and whether there is such a notice.
+func (s *Store) Recipient(notice token.ID) (string, bool) {
 	for _, r := range s.Notices() {
 		if r.Notice == notice {
-			return r.Token.Owner.ID
+			return r.Token.Owner.ID, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // Issued returns a token as it was issued, and whether it was.

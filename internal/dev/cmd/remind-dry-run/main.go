@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"latchkey/internal/config"
@@ -86,6 +88,12 @@ func open(ctx context.Context, table string) (*dynamo.Store, error) {
 	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
 		return nil, fmt.Errorf("AWS credentials are missing: %w", err)
 	}
+	// Somebody at a terminal may be far from the table, and can wait longer than a function.
+	client := &http.Client{Timeout: time.Minute}
+	if found, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok {
+		client.Transport = found.GetTransport()
+	}
+	settings.HTTPClient = client
 	return dynamo.New(dynamo.NewClient(settings), table)
 }
 
