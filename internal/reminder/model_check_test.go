@@ -93,8 +93,12 @@ func (w *model) complete() {
 	held := map[notice.Ref]bool{}
 	for _, d := range w.due() {
 		if !d.HeldUntil.After(w.clock()) || d.HeldUntil.After(w.clock().Add(day)) {
-			if d.HeldUntil.Equal(w.clock()) || d.Failing && w.outOfReach(d) {
-				continue // the next run tries again
+			if d.HeldUntil.Equal(w.clock()) {
+				continue
+			}
+			if d.Failing && w.outOfReach(d) { // the next run tries again
+				held[d.Ref] = true
+				continue
 			}
 			w.t.Errorf("%s is still due since %s, and held until %s", d.Ref, d.On, d.HeldUntil)
 		}
