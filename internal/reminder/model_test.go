@@ -135,7 +135,7 @@ func (w *model) step() {
 		{"SES fails", 10, w.failSES},
 		{"table fails", 6, w.failTable},
 		{"quota", 5, w.limit},
-		{"days pass", 20, func() { w.pass(time.Duration(1+w.random.IntN(6)) * day) }},
+		{"days pass", 20, func() { w.pass(time.Duration(1+w.random.IntN(12)) * day) }},
 	}
 	sum := 0
 	for _, k := range kinds {
