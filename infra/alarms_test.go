@@ -197,7 +197,7 @@ func (o outcome) Verify(context.Context, string) (token.Credential, error) {
 	return token.Credential{}, o.verdict
 }
 
-func (o outcome) Used(context.Context, token.Credential, time.Time) error { return o.recorded }
+func (o outcome) Used(context.Context, token.Credential, time.Time, string) error { return o.recorded }
 
 func TestMetricsAreMadeOfWhatTheAuthorizerLogs(t *testing.T) {
 	refused := func(reason token.Reason) outcome { return outcome{verdict: &token.RefusedError{Reason: reason}} }

@@ -157,7 +157,7 @@ func (p part) question(function, about string, want bool) question {
 }
 
 // beginnings are those of all partition keys.
-var beginnings = []string{"ADMINS#", "AUDIT#", "MAIL#", "NOTICE#", "PEOPLE#", "POLICY#", "QUOTA#", "REFUSED#", "SECRET#", "TOKEN#"}
+var beginnings = []string{"ADMINS#", "AUDIT#", "MAIL#", "NOTICE#", "PEOPLE#", "POLICY#", "QUOTA#", "REFUSED#", "REQUEST#", "SECRET#", "TOKEN#"}
 
 // Of all calls on all items and indexes, each function may make those that it was seen to
 // make, and no other.
@@ -216,27 +216,27 @@ func TestWhatIsRefused(t *testing.T) {
 		calls []part
 		may   []string
 	}{
-		"put a credential":                    {[]part{{action: "PutItem", on: "SECRET#"}}, []string{"issue"}},
-		"delete a credential":                 {[]part{{action: "DeleteItem", on: "SECRET#"}}, []string{"revoke"}},
-		"read a credential":                   {[]part{{action: "GetItem", on: "SECRET#"}}, []string{"authorize", "revoke", "verify"}},
+		"put a credential":                    {[]part{{action: "PutItem", on: "SECRET#"}}, []string{"issue", "rotate"}},
+		"delete a credential":                 {[]part{{action: "DeleteItem", on: "SECRET#"}}, []string{"revoke", "rotate"}},
+		"read a credential":                   {[]part{{action: "GetItem", on: "SECRET#"}}, []string{"authorize", "issue", "revoke", "rotate", "verify"}},
 		"read all credentials":                {[]part{{action: "Query", on: "SECRET#"}, {action: "BatchGetItem", on: "SECRET#"}}, nil},
 		"note a secret's use":                 {[]part{change("SECRET#", "use")}, []string{"authorize"}},
 		"change what a credential decides by": {decisive(t, change), nil},
 		"make a record":                       {[]part{{action: "PutItem", on: "TOKEN#"}}, []string{"issue"}},
 		"delete a record":                     {[]part{{action: "DeleteItem", on: "TOKEN#"}}, nil},
-		"say that one is revoked":             {[]part{change("TOKEN#", "revoked_at")}, []string{"feedback", "remind", "revoke"}},
+		"say that one is revoked":             {[]part{change("TOKEN#", "revoked_at")}, []string{"feedback", "issue", "remind", "revoke", "rotate"}},
 		"list an organization":                {[]part{{action: "Query", on: "by_org"}, {action: "Query", on: "live_org"}}, []string{"read"}},
 		"list a person":                       {[]part{{action: "Query", on: "by_owner"}, {action: "Query", on: "live_owner"}}, []string{"read"}},
 		"find what is due":                    {[]part{{action: "Query", on: "due"}}, []string{"remind"}},
 		"query the audit":                     {[]part{{action: "Query", on: "AUDIT#"}, {action: "GetItem", on: "AUDIT#"}, {action: "Query", on: "audit_by_token"}}, nil},
 		"change the audit":                    {[]part{change("AUDIT#", "actor"), {action: "DeleteItem", on: "AUDIT#"}}, nil},
-		"add to the audit":                    {[]part{{action: "PutItem", on: "AUDIT#"}}, []string{"issue", "remind", "revoke"}},
+		"add to the audit":                    {[]part{{action: "PutItem", on: "AUDIT#"}}, []string{"issue", "remind", "revoke", "rotate"}},
 		"write policy":                        {[]part{{action: "PutItem", on: "POLICY#"}, change("POLICY#", "max_days"), {action: "DeleteItem", on: "POLICY#"}}, nil},
-		"read policy":                         {[]part{{action: "GetItem", on: "POLICY#"}}, []string{"issue"}},
-		"let back who has left":               {[]part{change("QUOTA#", "left_at")}, []string{"issue", "revoke"}},
+		"read policy":                         {[]part{{action: "GetItem", on: "POLICY#"}}, []string{"issue", "rotate"}},
+		"let back who has left":               {[]part{change("QUOTA#", "left_at")}, []string{"issue", "revoke", "rotate"}},
 		"forget a quota":                      {[]part{{action: "DeleteItem", on: "QUOTA#"}}, nil},
-		"mark an address":                     {[]part{change("PEOPLE#", "undeliverable")}, []string{"feedback", "issue", "read", "revoke"}},
-		"make an admin":                       {[]part{change("ADMINS#", "seen_at")}, []string{"issue", "read", "revoke"}},
+		"mark an address":                     {[]part{change("PEOPLE#", "undeliverable")}, []string{"feedback", "issue", "read", "revoke", "rotate"}},
+		"make an admin":                       {[]part{change("ADMINS#", "seen_at")}, []string{"issue", "read", "revoke", "rotate"}},
 		"learn who is an admin":               {[]part{{action: "Query", on: "ADMINS#"}}, []string{"remind"}},
 		"send somebody a notice":              {[]part{{action: "PutItem", on: "NOTICE#"}}, []string{"remind", "revoke"}},
 		"drop a notice":                       {[]part{{action: "DeleteItem", on: "NOTICE#"}}, nil},

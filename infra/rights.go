@@ -41,17 +41,19 @@ const (
 
 // rights lists all that the functions may do, beside writing to their own logs.
 //
-// Who makes a secret valid: issue alone may put a credential, and nobody may change what
-// one decides by. revoke may only delete it; authorize and verify may note its use. Who may
-// write a quota (issue, revoke) may also write in it that somebody has left: no key tells
+// Who makes a secret valid: issue and rotate alone may put a credential, and nobody may
+// change what one decides by. revoke may only delete it; authorize and verify may note its use. Who may
+// write a quota (issue, revoke, rotate) may also write in it that somebody has left: no key tells
 // these apart, and their code is trusted for it.
 var rights = map[string][]right{
 	"authorize": deciding,
 	"verify":    deciding[:1], // the authorizer has noted the use
 	"issue": {
-		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "POLICY#*", "QUOTA#*"}},
-		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*"}},
-		{actions: put, on: onTable, keys: []string{"AUDIT#*", "QUOTA#*", "SECRET#*", "TOKEN#*"}},
+		// A request that comes again gets another secret of the token that it has made.
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "POLICY#*", "QUOTA#*", "REQUEST#*", "SECRET#*", "TOKEN#*"}},
+		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
+		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*", "TOKEN#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "QUOTA#*", "REQUEST#*", "SECRET#*", "TOKEN#*"}},
 		{actions: check, on: onTable, keys: []string{"POLICY#*"}},
 	},
 	"read": {
@@ -63,6 +65,14 @@ var rights = map[string][]right{
 		{actions: query, on: "live_owner"},
 		// The caller's own address, as the sign-in says it.
 		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*"}},
+	},
+	"rotate": {
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "POLICY#*", "SECRET#*", "TOKEN#*"}},
+		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
+		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*", "TOKEN#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "SECRET#*"}},
+		{actions: remove, on: onTable, keys: []string{"SECRET#*"}},
+		{actions: check, on: onTable, keys: []string{"POLICY#*", "QUOTA#*"}},
 	},
 	"revoke": {
 		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "SECRET#*", "TOKEN#*"}},

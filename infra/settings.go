@@ -67,6 +67,8 @@ type Settings struct {
 
 	config.Token
 	config.Issuance
+	config.Retention
+	config.Networks
 	config.Offer
 	config.Explanations
 	config.Notices

@@ -15,18 +15,20 @@ import (
 // who says who may call each route. It is written out, so that a change of the route
 // table has to be made twice.
 var who = map[string]string{
-	"POST /v1/tokens":             "JWT PersonAuthorizer",
-	"GET /v1/tokens":              "JWT PersonAuthorizer",
-	"GET /v1/tokens/{id}":         "JWT PersonAuthorizer",
-	"POST /v1/tokens/{id}/revoke": "JWT PersonAuthorizer",
-	"GET /v1/whoami":              "CUSTOM TokenAuthorizer",
-	"POST /v1/me/notices/resume":  "JWT PersonAuthorizer",
-	"GET /v1/openapi.yaml":        "NONE ",
-	"GET /":                       "NONE ",
-	"GET /assets/{file}":          "NONE ",
-	"HEAD /v1/openapi.yaml":       "NONE ",
-	"HEAD /":                      "NONE ",
-	"HEAD /assets/{file}":         "NONE ",
+	"POST /v1/tokens":                    "JWT PersonAuthorizer",
+	"GET /v1/tokens":                     "JWT PersonAuthorizer",
+	"GET /v1/tokens/{id}":                "JWT PersonAuthorizer",
+	"POST /v1/tokens/{id}/revoke":        "JWT PersonAuthorizer",
+	"POST /v1/tokens/{id}/rotate":        "JWT PersonAuthorizer",
+	"POST /v1/tokens/{id}/rotate/cancel": "JWT PersonAuthorizer",
+	"GET /v1/whoami":                     "CUSTOM TokenAuthorizer",
+	"POST /v1/me/notices/resume":         "JWT PersonAuthorizer",
+	"GET /v1/openapi.yaml":               "NONE ",
+	"GET /":                              "NONE ",
+	"GET /assets/{file}":                 "NONE ",
+	"HEAD /v1/openapi.yaml":              "NONE ",
+	"HEAD /":                             "NONE ",
+	"HEAD /assets/{file}":                "NONE ",
 }
 
 func TestRoutesAreTheRouteTableAndEachHasItsAuthorizer(t *testing.T) {

@@ -29,6 +29,7 @@ var starts = map[string]func(Settings) error{
 	"verify":    startVerify,
 	"issue":     startIssue,
 	"read":      startPerson,
+	"rotate":    startRotate,
 	"revoke":    startPerson,
 	"console":   startConsole,
 	"remind":    startRemind,
@@ -137,6 +138,25 @@ func startIssue(s Settings) error {
 	_, err = token.NewIssuer(token.IssuerConfig{
 		Store: table, Prefix: token.Prefix(s.Prefix), NotifyOn: schedule.First, MaxActive: s.MaxActive, MaxDaily: s.MaxDaily,
 		RetentionDays: s.RetentionDays, Scopes: s.Scopes, Now: clock, Random: rand.Reader,
+	})
+	return err
+}
+
+func startRotate(s Settings) error {
+	if err := startPerson(s); err != nil {
+		return err
+	}
+	schedule, err := notice.NewSchedule(s.NoticeDays)
+	if err != nil {
+		return err
+	}
+	table, err := store()
+	if err != nil {
+		return err
+	}
+	_, err = token.NewRotator(token.RotatorConfig{
+		Store: table, Prefix: token.Prefix(s.Prefix), NotifyOn: schedule.First, RetentionDays: s.RetentionDays,
+		Now: clock, Random: rand.Reader,
 	})
 	return err
 }

@@ -30,7 +30,7 @@ func build(_ context.Context, log *slog.Logger) (func(context.Context, json.RawM
 		return nil, err
 	}
 	a, err := authorizer.New(authorizer.Config{
-		Verifier: verifier, Recorder: store, Denial: authorizer.Denial(c.Denial), Now: time.Now, Log: log,
+		Verifier: verifier, Recorder: store, Denial: authorizer.Denial(c.Denial), Networks: c.RecordNetworks, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -18,14 +21,23 @@ func Issue(log *slog.Logger, claims Claims, issuer *token.Issuer) Handler {
 		ExpiresInDays *int     `json:"expires_in_days,omitzero"`
 		ExpiresOn     *string  `json:"expires_on,omitzero"`
 		Scopes        []string `json:"scopes,omitzero"`
+		Key           *string  `json:"-" header:"idempotency-key"`
 	}
 	return serve(log, map[string]endpoint{
 		"POST /v1/tokens": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
-			issued, err := issuer.Issue(ctx, p, token.IssueRequest(in))
+			r := token.IssueRequest{Name: in.Name, ExpiresInDays: in.ExpiresInDays, ExpiresOn: in.ExpiresOn, Scopes: in.Scopes}
+			if in.Key != nil {
+				body, err := json.Marshal(in) // the same whatever its spaces and its order
+				if err != nil {
+					return answer{}, fmt.Errorf("recognising a request: %w", err)
+				}
+				r.Idempotency = &token.Idempotency{Key: *in.Key, Body: sha256.Sum256(body)}
+			}
+			issued, err := issuer.Issue(ctx, p, r)
 			if err != nil {
 				return answer{}, err
 			}
-			return answer{http.StatusCreated, newIssuedJSON(issued), issued.ID}, nil
+			return answer{http.StatusCreated, newIssuedJSON(issued, issued.CreatedAt), issued.ID}, nil
 		}),
 	})
 }
@@ -80,6 +92,37 @@ func Revoke(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes,
 	return serve(log, map[string]endpoint{
 		"POST /v1/tokens/{id}/revoke": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
 			t, err := m.Revoke(ctx, p, in.ID, in.Reason)
+			return changed(ctx, log, t, err, notices, now())
+		}),
+	})
+}
+
+// Rotate serves the routes of the function rotate.
+func Rotate(log *slog.Logger, claims Claims, rotator *token.Rotator, notices Outcomes, now func() time.Time) Handler {
+	type request struct {
+		ID            string          `json:"-" path:"id"`
+		ExpiresInDays *int            `json:"expires_in_days,omitzero"`
+		ExpiresOn     *string         `json:"expires_on,omitzero"`
+		OldSecret     token.OldSecret `json:"old_secret,omitzero"`
+		OverlapHours  *int            `json:"overlap_hours,omitzero"`
+		Replace       *int            `json:"replace,omitzero"`
+	}
+	type one struct {
+		ID string `path:"id"`
+	}
+	return serve(log, map[string]endpoint{
+		"POST /v1/tokens/{id}/rotate": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
+			issued, err := rotator.Rotate(ctx, p, in.ID, token.RotateRequest{
+				ExpiresInDays: in.ExpiresInDays, ExpiresOn: in.ExpiresOn,
+				OldSecret: in.OldSecret, OverlapHours: in.OverlapHours, Replace: in.Replace,
+			})
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{http.StatusOK, newIssuedJSON(issued, now()), issued.ID}, nil
+		}),
+		"POST /v1/tokens/{id}/rotate/cancel": person(claims, func(ctx context.Context, p token.Principal, in one) (answer, error) {
+			t, err := rotator.Cancel(ctx, p, in.ID)
 			return changed(ctx, log, t, err, notices, now())
 		}),
 	})

@@ -80,7 +80,7 @@ func TestStatusesAndNoticesShow(t *testing.T) {
 	s := newService(t)
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
 	used := made
-	used.LastUsedAt = tokentest.Noon.Add(time.Hour)
+	used.Uses = token.Uses{1: {LastAt: tokentest.Noon.Add(time.Hour), From: "203.0.113.0/24"}}
 	s.Store.Put(used)
 	s.notices[made.ID] = []notice.Outcome{
 		{Kind: notice.Expires(15), Date: made.ExpiresOn, At: tokentest.Noon, State: notice.Covered}, // no e-mail of its own

@@ -17,15 +17,16 @@ import (
 //	json:"name"    a member of the body, which must be there unless every such field has omitzero
 //	query:"name"   a query parameter: text, a whole number from 1 on, or a list with commas
 //	path:"name"    a part of the path; with json:"-" where there is a body
+//	header:"name"  a header, in lower case; with json:"-" where there is a body; nil: it is absent
 type input struct {
-	query, path map[string]int // index of the field, by name
-	body        bool
-	required    bool
+	query, path, header map[string]int // index of the field, by name
+	body                bool
+	required            bool
 }
 
 // inputOf reads the tags of a struct.
 func inputOf(t reflect.Type) input {
-	in := input{query: map[string]int{}, path: map[string]int{}}
+	in := input{query: map[string]int{}, path: map[string]int{}, header: map[string]int{}}
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
 		if name := tag.Get("query"); name != "" {
@@ -33,6 +34,9 @@ func inputOf(t reflect.Type) input {
 		}
 		if name := tag.Get("path"); name != "" {
 			in.path[name] = i
+		}
+		if name := tag.Get("header"); name != "" {
+			in.header[name] = i
 		}
 		if name, options, _ := strings.Cut(tag.Get("json"), ","); name != "" && name != "-" {
 			in.body = true
@@ -49,6 +53,11 @@ func (in input) read(c *call, v any) error {
 	}
 	for name, field := range in.path {
 		reflect.ValueOf(v).Elem().Field(field).SetString(c.PathParameters[name])
+	}
+	for name, field := range in.header {
+		if value, there := c.Headers[name]; there {
+			reflect.ValueOf(v).Elem().Field(field).Set(reflect.ValueOf(&value))
+		}
 	}
 	if in.body {
 		return decode(c.APIGatewayV2HTTPRequest, v, !in.required)

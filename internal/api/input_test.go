@@ -203,3 +203,28 @@ func FuzzParameters(f *testing.F) {
 		}
 	})
 }
+
+// A request that comes again with its key answers with the same token, however the same
+// body is written; another body with that key is refused.
+func TestIdempotencyKey(t *testing.T) {
+	s := newService(t)
+	send := func(key, body string) answer {
+		t.Helper()
+		r := event(t, issueRoute, tokentest.Bob, "", body)
+		r.Headers["idempotency-key"] = key
+		return s.send(t, issueRoute, r)
+	}
+	first := send("k", `{"name":"x","expires_in_days":30}`).ok(201)
+	again := send("k", `{ "expires_in_days": 30, "name": "x" }`).ok(201)
+	if first.at("token", "id") != again.at("token", "id") || first.at("secret") == again.at("secret") {
+		t.Errorf("%s, then %s", first.Body, again.Body)
+	}
+	send("k", `{"name":"y","expires_in_days":30}`).problem(token.CodeKeyReused)
+	if got := send("", `{"name":"x","expires_in_days":30}`).problem(token.CodeInvalidRequest); got != "Idempotency-Key" {
+		t.Errorf("the problem names %q", got)
+	}
+	if _, err := s.Revoke(t.Context(), tokentest.Bob, first.at("token", "id"), ""); err != nil {
+		t.Fatal(err)
+	}
+	send("k", `{"name":"x","expires_in_days":30}`).problem(token.CodeAnswered)
+}

@@ -10,22 +10,56 @@ import (
 // tokenJSON is a token as the API shows it. Times are RFC 3339 in UTC; null means that
 // it has not happened.
 type tokenJSON struct {
-	ID           token.ID     `json:"id"`
-	Name         string       `json:"name"`
-	Hint         string       `json:"hint"`
-	Organization string       `json:"org_id"`
-	Owner        ownerJSON    `json:"owner"`
-	Scopes       []string     `json:"scopes"` // null: not limited; empty: none
-	Status       token.Status `json:"status"`
-	CreatedAt    time.Time    `json:"created_at"`
-	CreatedBy    string       `json:"created_by"`
-	ExpiresOn    token.Date   `json:"expires_on"`
-	ExpiresAt    time.Time    `json:"expires_at"`
-	EndsOn       *token.Date  `json:"ends_on"`
-	RevokedAt    *time.Time   `json:"revoked_at"`
-	RevokedBy    *string      `json:"revoked_by"`
-	RevokeReason *string      `json:"revoke_reason"`
-	LastUsedAt   *time.Time   `json:"last_used_at"`
+	ID           token.ID      `json:"id"`
+	Name         string        `json:"name"`
+	Hint         string        `json:"hint"`
+	Organization string        `json:"org_id"`
+	Owner        ownerJSON     `json:"owner"`
+	Scopes       []string      `json:"scopes"` // null: not limited; empty: none
+	Status       token.Status  `json:"status"`
+	CreatedAt    time.Time     `json:"created_at"`
+	CreatedBy    string        `json:"created_by"`
+	ExpiresOn    token.Date    `json:"expires_on"`
+	ExpiresAt    time.Time     `json:"expires_at"`
+	EndsOn       *token.Date   `json:"ends_on"`
+	RevokedAt    *time.Time    `json:"revoked_at"`
+	RevokedBy    *string       `json:"revoked_by"`
+	RevokeReason *string       `json:"revoke_reason"`
+	LastUsedAt   *time.Time    `json:"last_used_at"`
+	LastUsedFrom *string       `json:"last_used_from"`
+	Rotation     *rotationJSON `json:"rotation"`
+	SelfRotation bool          `json:"self_rotation"`
+}
+
+// rotationJSON is the last rotation. The old secret's end is known once the new one was
+// used; until then it is the latest that it can be.
+type rotationJSON struct {
+	Version   int       `json:"version"`
+	RotatedAt time.Time `json:"rotated_at"`
+	RotatedBy string    `json:"rotated_by"`
+
+	NewSecretUsedAt   *time.Time `json:"new_secret_used_at"`
+	NewSecretUsedFrom *string    `json:"new_secret_used_from"`
+
+	OldHint           string     `json:"old_hint"`
+	OldSecretEndsAt   time.Time  `json:"old_secret_ends_at"`
+	OldSecretUsedAt   *time.Time `json:"old_secret_used_at"`
+	OldSecretUsedFrom *string    `json:"old_secret_used_from"`
+	OverlapHours      int        `json:"overlap_hours"`
+}
+
+func newRotationJSON(t token.Token) *rotationJSON {
+	r := t.Rotation
+	if r == nil {
+		return nil
+	}
+	fresh, old := t.Uses[r.Version], t.Uses[r.OldGeneration]
+	return &rotationJSON{
+		Version: r.Version, RotatedAt: r.RotatedAt, RotatedBy: r.RotatedBy.ID,
+		NewSecretUsedAt: timeOrNull(fresh.FirstAt), NewSecretUsedFrom: orNull(fresh.From),
+		OldHint: r.OldHint, OldSecretEndsAt: t.OldEndsAt(), OverlapHours: int(r.Overlap / time.Hour),
+		OldSecretUsedAt: timeOrNull(old.LastAt), OldSecretUsedFrom: orNull(old.From),
+	}
 }
 
 type ownerJSON struct {
@@ -51,9 +85,9 @@ func newTokenJSON(t token.Shown, now time.Time) tokenJSON {
 	if !t.RevokedAt.IsZero() {
 		out.RevokedAt, out.RevokedBy, out.RevokeReason = &t.RevokedAt, orNull(t.RevokedBy), orNull(t.RevokeReason)
 	}
-	if !t.LastUsedAt.IsZero() {
-		out.LastUsedAt = &t.LastUsedAt
-	}
+	last := t.Uses.Last()
+	out.LastUsedAt, out.LastUsedFrom = timeOrNull(last.LastAt), orNull(last.From)
+	out.Rotation, out.SelfRotation = newRotationJSON(t.Token), t.SelfRotation
 	return out
 }
 
@@ -81,14 +115,14 @@ func newDetailJSON(t token.Shown, now time.Time, outcomes []notice.Outcome) deta
 	return out
 }
 
-// issuedJSON is the only answer that holds a secret.
+// issuedJSON is the answers that hold a secret.
 type issuedJSON struct {
 	Token  detailJSON `json:"token"`
 	Secret string     `json:"secret"`
 }
 
-func newIssuedJSON(issued token.Issued) issuedJSON {
-	return issuedJSON{newDetailJSON(issued.Shown, issued.CreatedAt, nil), issued.Secret.Reveal()}
+func newIssuedJSON(issued token.Issued, now time.Time) issuedJSON {
+	return issuedJSON{newDetailJSON(issued.Shown, now, nil), issued.Secret.Reveal()}
 }
 
 // resumedJSON says who gets notices again.
@@ -152,4 +186,11 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

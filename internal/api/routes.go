@@ -34,6 +34,8 @@ var routes = []Route{
 	{"POST", "/v1/tokens", "issue", AuthPerson},
 	{"GET", "/v1/tokens", "read", AuthPerson},
 	{"GET", "/v1/tokens/{id}", "read", AuthPerson},
+	{"POST", "/v1/tokens/{id}/rotate", "rotate", AuthPerson},
+	{"POST", "/v1/tokens/{id}/rotate/cancel", "rotate", AuthPerson},
 	{"POST", "/v1/me/notices/resume", "read", AuthPerson},
 	{"POST", "/v1/tokens/{id}/revoke", "revoke", AuthPerson},
 	{"GET", "/v1/whoami", "verify", AuthToken},

@@ -147,7 +147,7 @@ var onlyFor = map[string][]string{
 	"text/template": {"remind"},
 	"github.com/aws/aws-sdk-go-v2/service/sesv2": {"remind"},
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb": {
-		"issue", "read", "revoke", "authorize", "verify", "remind", "feedback",
+		"issue", "read", "rotate", "revoke", "authorize", "verify", "remind", "feedback",
 	},
 }
 

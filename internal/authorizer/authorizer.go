@@ -7,6 +7,7 @@
 package authorizer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,12 +47,15 @@ type Verifier interface {
 
 // Recorder notes that a token was used.
 type Recorder interface {
-	// Used records the time of a secret's use, unless a recent one is recorded.
-	Used(ctx context.Context, c token.Credential, at time.Time) error
+	// Used records the time of a secret's use and the network that it came from, unless a
+	// recent one is recorded.
+	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
 }
 
-// Config is what an [Authorizer] needs. All of it is required.
+// Config is what an [Authorizer] needs. All of it is required but Networks.
 type Config struct {
+	// Networks has the network that a secret is used from recorded.
+	Networks bool
 	Verifier Verifier
 	Recorder Recorder
 	Denial   Denial
@@ -83,7 +87,13 @@ type event struct {
 	Headers            map[string]string   `json:"headers"`
 	MultiValueHeaders  map[string][]string `json:"multiValueHeaders"`
 	RequestContext     struct {
-		RequestID string `json:"requestId"`
+		RequestID string   `json:"requestId"`
+		HTTP      struct { // of an HTTP API
+			SourceIP string `json:"sourceIp"`
+		} `json:"http"`
+		Identity struct { // of a REST API
+			SourceIP string `json:"sourceIp"`
+		} `json:"identity"`
 	} `json:"requestContext"`
 }
 
@@ -110,7 +120,7 @@ func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, erro
 		log.ErrorContext(ctx, "decision", "outcome", "error", "reason", "lookup", "error", err.Error())
 		return nil, errors.New("the token could not be checked")
 	}
-	a.record(ctx, log, c)
+	a.record(ctx, log, c, e.network(a.c.Networks))
 	log.InfoContext(ctx, "decision", "outcome", "allow", "token_id", string(c.TokenID), "org_id", c.Organization)
 	return e.allow(c), nil
 }
@@ -134,7 +144,7 @@ const decideWithin = 4 * time.Second
 const recordTimeout = 500 * time.Millisecond
 
 // record notes the use. That it fails is no reason to turn a valid token away.
-func (a *Authorizer) record(ctx context.Context, log *slog.Logger, c token.Credential) {
+func (a *Authorizer) record(ctx context.Context, log *slog.Logger, c token.Credential, from string) {
 	first := c.Use.FirstAt.IsZero()
 	timeout := recordTimeout
 	if first {
@@ -142,10 +152,19 @@ func (a *Authorizer) record(ctx context.Context, log *slog.Logger, c token.Crede
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := a.c.Recorder.Used(ctx, c, a.c.Now()); err != nil {
+	if err := a.c.Recorder.Used(ctx, c, a.c.Now(), from); err != nil {
 		log.WarnContext(ctx, "recording the use of a token",
 			"token_id", string(c.TokenID), "first_use", first, "error", err.Error())
 	}
+}
+
+// network is where the request came from as the gateway saw it, whatever the client says;
+// empty if that is not to be kept, or not known, as in an event of type TOKEN.
+func (e event) network(keep bool) string {
+	if !keep {
+		return ""
+	}
+	return token.Network(cmp.Or(e.RequestContext.HTTP.SourceIP, e.RequestContext.Identity.SourceIP))
 }
 
 // isHTTPAPI tells payload format 2.0 from a REST API's events.

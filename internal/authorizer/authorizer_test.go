@@ -30,14 +30,15 @@ var kinds = []string{httpAPI, restToken, restRequest}
 // recorder keeps what it is told.
 type recorder struct {
 	used []token.ID
+	from []string
 	err  error
 }
 
-func (r *recorder) Used(ctx context.Context, c token.Credential, at time.Time) error {
+func (r *recorder) Used(ctx context.Context, c token.Credential, at time.Time, from string) error {
 	if _, ok := ctx.Deadline(); !ok || !at.Equal(tokentest.Noon) {
 		return errors.New("no deadline, or a wrong time")
 	}
-	r.used = append(r.used, c.TokenID)
+	r.used, r.from = append(r.used, c.TokenID), append(r.from, from)
 	return r.err
 }
 
@@ -298,4 +299,35 @@ func sameJSON(t *testing.T, a, b string) bool {
 		t.Fatal(err)
 	}
 	return reflect.DeepEqual(x, y)
+}
+
+// The network is what the gateway saw, whatever the client says of itself, and is kept only
+// where that is wanted.
+func TestNetworkOfAUse(t *testing.T) {
+	for kind, want := range map[string]string{httpAPI: "203.0.113.0/24", restRequest: "203.0.113.0/24", restToken: ""} {
+		for _, wanted := range []bool{true, false} {
+			d := newDoor(t, authorizer.Forbidden)
+			a, err := authorizer.New(authorizer.Config{
+				Verifier: d.Verifier, Recorder: d.recorder, Denial: authorizer.Forbidden, Networks: wanted,
+				Now: d.Clock.Now, Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Authorizer = a
+			event := load(t, kind, "Bearer "+d.secret)
+			if headers, ok := event["headers"].(map[string]any); ok {
+				headers["x-forwarded-for"] = "198.51.100.9"
+			}
+			if !d.allowed(t, event) {
+				t.Errorf("%s: refused", kind)
+			}
+			if !wanted {
+				want = ""
+			}
+			if len(d.recorder.from) != 1 || d.recorder.from[0] != want {
+				t.Errorf("%s: recorded from %q, want %q", kind, d.recorder.from, want)
+			}
+		}
+	}
 }

@@ -23,7 +23,7 @@ func (f free) Credential(context.Context, token.ID) (token.Credential, error) {
 	return f.credential, nil
 }
 
-func (f free) Used(context.Context, token.Credential, time.Time) error { return nil }
+func (f free) Used(context.Context, token.Credential, time.Time, string) error { return nil }
 
 // BenchmarkHandle leaves out the read of the table, which is nearly all of the time.
 func BenchmarkHandle(b *testing.B) {

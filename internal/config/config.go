@@ -32,8 +32,19 @@ type Issuance struct {
 	// MaxDaily is how many tokens one person may issue on a UTC day, revoked ones
 	// counted: a program that issues and revokes in a loop fills the audit trail.
 	MaxDaily int `env:"MAX_NEW_TOKENS_PER_DAY" setting:"maxNewTokensPerDay" default:"200"`
+}
+
+// Retention is how long what is over is kept.
+type Retention struct {
 	// RetentionDays is how long a token stays listed past its expiry date.
 	RetentionDays int `env:"RETENTION_DAYS" setting:"retentionDays" default:"90"`
+}
+
+// Networks is what is kept of where secrets are used.
+type Networks struct {
+	// RecordNetworks keeps the network that a token was last used from: of an IPv4 address
+	// the first 24 bits, of an IPv6 address the first 48.
+	RecordNetworks bool `env:"RECORD_NETWORKS" setting:"recordNetworks" default:"true"`
 }
 
 // Offer is what people can choose from when they issue a token.

@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	person := config.Person{OrganizationClaim: "custom:organization", RolesClaim: "cognito:groups", EmailClaim: "email", UseToken: "id"}
 	if want := (config.Issue{
 		Table: config.Table{TableName: "tokens"}, Token: config.Token{Prefix: "lk"},
-		Issuance: config.Issuance{MaxActive: 50, MaxDaily: 200, RetentionDays: 90}, Notices: config.Notices{NoticeDays: []int{15, 7, 0}}, Person: person,
+		Issuance: config.Issuance{MaxActive: 50, MaxDaily: 200}, Retention: config.Retention{RetentionDays: 90}, Notices: config.Notices{NoticeDays: []int{15, 7, 0}}, Person: person,
 	}); err != nil || !reflect.DeepEqual(issue, want) {
 		t.Errorf("issue %+v, error %v\nwant  %+v", issue, err, want)
 	}
@@ -81,10 +81,10 @@ func TestValues(t *testing.T) {
 	got, err := config.Load[config.Issue]()
 	want := config.Issue{
 		Table: config.Table{TableName: "tokens"}, Token: config.Token{Prefix: "acme"},
-		Issuance: config.Issuance{MaxActive: 3, MaxDaily: 4, RetentionDays: 1},
-		Offer:    config.Offer{Scopes: []string{"reports:read", "reports:write"}},
-		Notices:  config.Notices{NoticeDays: []int{30, 1}},
-		Person:   config.Person{OrganizationClaim: "org", RolesClaim: "roles", EmailClaim: "mail", TrustEmail: true, UseToken: "id"},
+		Issuance: config.Issuance{MaxActive: 3, MaxDaily: 4}, Retention: config.Retention{RetentionDays: 1},
+		Offer:   config.Offer{Scopes: []string{"reports:read", "reports:write"}},
+		Notices: config.Notices{NoticeDays: []int{30, 1}},
+		Person:  config.Person{OrganizationClaim: "org", RolesClaim: "roles", EmailClaim: "mail", TrustEmail: true, UseToken: "id"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, error %v\nwant %+v", got, err, want)
@@ -193,6 +193,7 @@ func TestVariablesAreComplete(t *testing.T) {
 	types := map[string]func() (any, error){
 		"issue":     func() (any, error) { return config.Load[config.Issue]() },
 		"read":      func() (any, error) { return config.Load[config.Read]() },
+		"rotate":    func() (any, error) { return config.Load[config.Rotate]() },
 		"revoke":    func() (any, error) { return config.Load[config.Revoke]() },
 		"authorize": func() (any, error) { return config.Load[config.Authorize]() },
 		"verify":    func() (any, error) { return config.Load[config.Verify]() },

@@ -15,6 +15,7 @@ type Authorize struct {
 	Table
 	Token
 	Refusal
+	Networks
 }
 
 // Verify is the environment of functions/verify.
@@ -28,6 +29,7 @@ type Issue struct {
 	Table
 	Token
 	Issuance
+	Retention
 	Offer
 	Notices
 	Person
@@ -42,6 +44,15 @@ type Read struct {
 // Revoke is the environment of functions/revoke.
 type Revoke struct {
 	Table
+	Person
+}
+
+// Rotate is the environment of functions/rotate.
+type Rotate struct {
+	Table
+	Token
+	Retention
+	Notices
 	Person
 }
 
@@ -85,6 +96,7 @@ var functions = []Function{
 	{"verify", 10 * time.Second, 256, &Verify{}},
 	{"issue", 10 * time.Second, 256, &Issue{}},
 	{"read", 10 * time.Second, 256, &Read{}},
+	{"rotate", 10 * time.Second, 256, &Rotate{}},
 	{"revoke", 10 * time.Second, 256, &Revoke{}},
 	{"console", 10 * time.Second, 256, &Console{}},
 	{"remind", 5 * time.Minute, 256, &Remind{}},

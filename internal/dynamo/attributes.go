@@ -25,6 +25,8 @@ const (
 	attrScopes       = "scopes"
 	attrExpiresAt    = "expires_at"
 	attrEndsOn       = "ends_on"
+	attrLifetime     = "lifetime_days"
+	attrSelfRotation = "self_rotation" // true, or not there
 
 	// Of a credential.
 	attrHash       = "hash"
@@ -34,6 +36,8 @@ const (
 	attrUse        = "use"     // by generation
 	attrFirstAt    = "first_at"
 	attrLastAt     = "last_at"
+	attrFrom       = "from" // the network of the last use
+	attrChosenOn   = "chosen_on"
 
 	// Of a record.
 	attrID           = "id"
@@ -43,13 +47,14 @@ const (
 	attrLiveKey      = "live_key"   // <end date>#<id>
 	attrName         = "name"
 	attrHint         = "hint"
+	attrBody         = "body"
 	attrCreatedAt    = "created_at"
 	attrCreatedBy    = "created_by"
-	attrLifetime     = "lifetime_days"
 	attrRevokedAt    = "revoked_at"
 	attrRevokedBy    = "revoked_by"
 	attrRevokeReason = "revoke_reason"
-	attrSeen         = "seen" // last use, at most a day behind
+	attrSeen         = "seen" // uses by generation, at most a day behind
+	attrRotation     = "rotation"
 	attrFingerprints = "fingerprints"
 
 	// Of a token's entry in the queue.
@@ -96,6 +101,7 @@ const (
 	sortToken    = "TOKEN"
 	sortQueue    = "QUEUE"
 	sortQuota    = "QUOTA"
+	sortRequest  = "REQUEST"
 	sortPolicy   = "POLICY"
 	sortMail     = "MAIL"
 	sortNotice   = "NOTICE"
@@ -226,6 +232,13 @@ func putScopes(i item, scopes []string) {
 func putEnd(i item, on token.Date) {
 	if on != 0 {
 		i[attrEndsOn] = numberValue(int(on))
+	}
+}
+
+// putFlag keeps what is so; what is not has no attribute.
+func putFlag(i item, name string, set bool) {
+	if set {
+		i[name] = &types.AttributeValueMemberBOOL{Value: true}
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // Places of the writes in the transaction of an issue.
 const (
-	issueQuota  = 3
-	issuePolicy = 5
+	issueQuota   = 3
+	issuePolicy  = 5
+	issueRequest = 6
 )
 
 // Issue implements [token.Writer]. One transaction writes the credential, the record, its
@@ -41,18 +42,27 @@ func (s *Store) Issue(ctx context.Context, t token.NewToken) error {
 		if err != nil {
 			return err
 		}
-		policy, err := s.policyIs(t)
+		policy, err := s.policyIs(t.Token.Organization, t.Policy)
 		if err != nil {
 			return err
 		}
-		err = s.race(ctx, func() error {
-			return s.transact(ctx,
-				s.putNew(newCredentialItem(t.Credential)), s.putNew(newTokenItem(t)), s.putNew(newQueueItem(t)),
-				count, s.putNew(newAuditItem(t.Audit)), policy)
-		})
+		items := []types.TransactWriteItem{
+			s.putNew(newCredentialItem(t.Credential)), s.putNew(newTokenItem(t)), s.putNew(newQueueItem(t)),
+			issueQuota: count, s.putNew(newAuditItem(t.Audit)), issuePolicy: policy,
+		}
+		if t.Request != nil {
+			request, err := s.putRequest(t)
+			if err != nil {
+				return err
+			}
+			items = append(items, request)
+		}
+		err = s.race(ctx, func() error { return s.transact(ctx, items...) })
 		switch {
 		case err == nil:
 			return nil
+		case conditionFailed(err, issueRequest):
+			return token.ErrRepeated
 		case conditionFailed(err, issuePolicy):
 			return token.ErrBusy // the next try reads the new one
 		case !conditionFailed(err, issueQuota):
@@ -157,17 +167,10 @@ func (s *Store) Policy(ctx context.Context, organization string) (token.Policy, 
 }
 
 // policyIs is the condition that the policy has not changed since it was read.
-func (s *Store) policyIs(t token.NewToken) (types.TransactWriteItem, error) {
+func (s *Store) policyIs(organization string, p token.Policy) (types.TransactWriteItem, error) {
 	same := expression.Name(attrPK).AttributeNotExists()
-	if t.Policy.Version != 0 {
-		same = expression.Name(attrVersion).Equal(expression.Value(t.Policy.Version))
+	if p.Version != 0 {
+		same = expression.Name(attrVersion).Equal(expression.Value(p.Version))
 	}
-	e, err := expression.NewBuilder().WithCondition(same).Build()
-	if err != nil {
-		return types.TransactWriteItem{}, fmt.Errorf("building a condition: %w", err)
-	}
-	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: &s.table, Key: policyKey(t.Token.Organization), ConditionExpression: e.Condition(),
-		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
-	}}, nil
+	return s.checkThat(policyKey(organization), same)
 }

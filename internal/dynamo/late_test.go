@@ -100,10 +100,10 @@ func TestALateWriterMakesNothing(t *testing.T) {
 		may         bool
 	}{
 		"the mark of a use on the credential": {late: func(ctx context.Context, tb table, n token.NewToken) error {
-			return tb.Used(ctx, n.Credential, tb.now)
+			return tb.Used(ctx, n.Credential, tb.now, "203.0.113.0/24")
 		}, operation: update},
 		"the mark of a use on the record": {late: func(ctx context.Context, tb table, n token.NewToken) error {
-			return tb.Used(ctx, n.Credential, tb.now)
+			return tb.Used(ctx, n.Credential, tb.now, "203.0.113.0/24")
 		}, operation: update, skip: 1},
 		"a revocation": {late: func(ctx context.Context, tb table, n token.NewToken) error {
 			_, err := tb.Revoke(ctx, tb.revocation(t, n.Token))
@@ -207,7 +207,7 @@ func TestARevocationKeepsALaterUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Used(t.Context(), c, at); err != nil {
+		if err := l.Used(t.Context(), c, at, "203.0.113.0/24"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,8 +217,8 @@ func TestARevocationKeepsALaterUse(t *testing.T) {
 	if changed, err := l.revoke(t, n.Token); err != nil || !changed {
 		t.Fatalf("revoked %v, %v", changed, err)
 	}
-	if record, err := l.Token(t.Context(), n.Token.ID); err != nil || !record.LastUsedAt.Equal(later) {
-		t.Errorf("last used at %v, want %v; error %v", record.LastUsedAt, later, err)
+	if record, err := l.Token(t.Context(), n.Token.ID); err != nil || !record.Uses.Last().LastAt.Equal(later) {
+		t.Errorf("last used at %v, want %v; error %v", record.Uses.Last().LastAt, later, err)
 	}
 }
 

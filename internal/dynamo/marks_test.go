@@ -18,7 +18,7 @@ func TestUseIsRecordedNowAndThen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tb.Used(t.Context(), c, at); err != nil {
+		if err := tb.Used(t.Context(), c, at, "203.0.113.0/24"); err != nil {
 			t.Fatal(err)
 		}
 		if c, err = tb.Credential(t.Context(), n.Token.ID); err != nil {
@@ -28,7 +28,7 @@ func TestUseIsRecordedNowAndThen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Use, record.LastUsedAt
+		return c.Use, record.Uses.Last().LastAt
 	}
 	for _, step := range []struct {
 		after, last, seen time.Duration
@@ -41,7 +41,7 @@ func TestUseIsRecordedNowAndThen(t *testing.T) {
 		{25 * time.Hour, 25 * time.Hour, 24 * time.Hour},
 	} {
 		use, seen := used(tb.now.Add(step.after))
-		want := token.Use{FirstAt: tb.now, LastAt: tb.now.Add(step.last)}
+		want := token.Use{FirstAt: tb.now, LastAt: tb.now.Add(step.last), From: "203.0.113.0/24"}
 		if use != want || !seen.Equal(tb.now.Add(step.seen)) {
 			t.Errorf("after %v: use %+v, seen %v", step.after, use, seen)
 		}
@@ -50,8 +50,8 @@ func TestUseIsRecordedNowAndThen(t *testing.T) {
 	if _, err := tb.Revoke(t.Context(), tb.revocation(t, n.Token)); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tb.Token(t.Context(), n.Token.ID); err != nil || !got.LastUsedAt.Equal(tb.now.Add(25*time.Hour)) {
-		t.Errorf("last used %v, error %v", got.LastUsedAt, err)
+	if got, err := tb.Token(t.Context(), n.Token.ID); err != nil || !got.Uses.Last().LastAt.Equal(tb.now.Add(25*time.Hour)) {
+		t.Errorf("last used %v, error %v", got.Uses.Last().LastAt, err)
 	}
 }
 
@@ -62,7 +62,7 @@ func TestALateMarkFindsNothing(t *testing.T) {
 	n := tb.issue(t, tb.newToken(t, 30))
 	other := n.Credential
 	other.Generation = 2
-	if err := tb.Used(t.Context(), other, tb.now); err != nil {
+	if err := tb.Used(t.Context(), other, tb.now, "203.0.113.0/24"); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := tb.Credential(t.Context(), n.Token.ID); err != nil || c.Use != (token.Use{}) {
@@ -75,7 +75,7 @@ func TestALateMarkFindsNothing(t *testing.T) {
 	for _, previous := range []bool{false, true} {
 		late := n.Credential
 		late.Previous = previous
-		if err := tb.Used(t.Context(), late, tb.now); err != nil {
+		if err := tb.Used(t.Context(), late, tb.now, "203.0.113.0/24"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,11 +90,11 @@ func TestMarksFromTheSameReadKeepTheirOrder(t *testing.T) {
 	tb := newTable(t)
 	n := tb.issue(t, tb.newToken(t, 30))
 	for _, after := range []time.Duration{time.Second, 3 * time.Second, 2 * time.Second} {
-		if err := tb.Used(t.Context(), n.Credential, tb.now.Add(after)); err != nil {
+		if err := tb.Used(t.Context(), n.Credential, tb.now.Add(after), "203.0.113.0/24"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := token.Use{FirstAt: tb.now.Add(time.Second), LastAt: tb.now.Add(3 * time.Second)}
+	want := token.Use{FirstAt: tb.now.Add(time.Second), LastAt: tb.now.Add(3 * time.Second), From: "203.0.113.0/24"}
 	if c, err := tb.Credential(t.Context(), n.Token.ID); err != nil || c.Use != want {
 		t.Errorf("%+v, %v; want %+v", c.Use, err, want)
 	}
@@ -124,7 +124,7 @@ func TestAMarkLandsOnItsOwnGeneration(t *testing.T) {
 	}
 	mark := func(c token.Credential) {
 		t.Helper()
-		if err := tb.Used(t.Context(), c, tb.now); err != nil {
+		if err := tb.Used(t.Context(), c, tb.now, "203.0.113.0/24"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,7 +28,7 @@ import (
 var alive = map[string][]string{
 	"CURRENT":  {"schema", "org_id", "hash", "generation", "version", "expires_at", "use", "ttl"},
 	"PREVIOUS": {"schema", "org_id", "hash", "generation", "version", "expires_at", "use", "ttl"},
-	"TOKEN":    {"schema", "org_id", "id", "name", "hint", "created_at", "expires_at", "ttl"},
+	"TOKEN":    {"schema", "org_id", "id", "seen", "name", "hint", "created_at", "expires_at", "ttl"},
 	"QUEUE":    {"schema", "org_id", "token", "outcomes", "ttl"},
 }
 
@@ -119,11 +119,24 @@ func (r *race) check(ctx context.Context, k *raced) {
 	if current != nil && (textOf(current, "org_id") != "acme" || textOf(current, "owner_id") != k.Credential.Owner.ID) {
 		wrong("the credential is of another")
 	}
-	if seen := numberOf(record, "seen"); seen < before.seen {
+	if seen := lastSeen(record); seen < before.seen {
 		wrong("the record's last use went back from %d to %d", before.seen, seen)
 	} else {
 		r.note(func() { k.seen = max(k.seen, seen) })
 	}
+}
+
+// lastSeen is the latest use that a record knows of.
+func lastSeen(record map[string]types.AttributeValue) int {
+	last := 0
+	if seen, ok := record["seen"].(*types.AttributeValueMemberM); ok {
+		for _, entry := range seen.Value {
+			if use, ok := entry.(*types.AttributeValueMemberM); ok {
+				last = max(last, numberOf(use.Value, "last_at"))
+			}
+		}
+	}
+	return last
 }
 
 // checkUses checks that a credential has the entry of its own generation and no other, with
@@ -144,7 +157,10 @@ func (r *race) checkUses(credential map[string]types.AttributeValue, wrong func(
 		return 0
 	}
 	begins := r.now.Add(time.Duration(generation) * generationTime)
-	for name := range use.Value {
+	for _, name := range []string{"first_at", "last_at"} {
+		if use.Value[name] == nil {
+			continue
+		}
 		at := time.Unix(int64(numberOf(use.Value, name)), 0)
 		if at.Before(begins) || !at.Before(begins.Add(generationTime)) {
 			wrong("generation %d has the use of another: %s is %v", generation, name, at)

@@ -24,6 +24,7 @@ func (r *race) send(ctx context.Context, k *raced) {
 		return
 	}
 	before := r.know(k)
+	rotations := before.rotations
 	d := notice.Due{Ref: notice.Ref{ID: k.Token.ID}, On: k.NotifyOn}
 	run := string(newID(r.t, r.now))
 	_, ok, err := r.Lease(ctx, d, r.lease(run), r.now)
@@ -34,16 +35,20 @@ func (r *race) send(ctx context.Context, k *raced) {
 		return
 	}
 	r.note(func() {
-		if k.holder != "" {
+		if k.holder != "" && k.leasedAt == k.rotations && k.rotating == 0 { // a rotation removes the lease
 			r.t.Errorf("%s is leased by two runs", k.Token.ID)
 		}
-		k.holder = run
+		k.holder, k.leasedAt = run, rotations
 	})
 	if before.ended() {
 		r.t.Errorf("%s was leased: %s", k.Token.ID, &before)
 	}
 	time.Sleep(mathrand.N(raceDelay))
-	r.note(func() { k.holder = "" }) // from here on it may be another's
+	r.note(func() {
+		if k.holder == run {
+			k.holder = ""
+		}
+	}) // from here on it may be another's
 	if mathrand.N(3) == 0 {
 		if err := r.Release(ctx, d.Ref, run, notice.Failure{}); err != nil {
 			r.t.Errorf("releasing: %v", err)
@@ -67,7 +72,7 @@ func (r *race) send(ctx context.Context, k *raced) {
 		r.did("sent")
 	case !errors.Is(err, notice.ErrLeaseLost):
 		r.t.Errorf("marking: %v", err)
-	case !after.ending && !after.expiring:
+	case !after.ending && !after.expiring && after.rotations == rotations && before.rotating == 0:
 		r.t.Errorf("the lease of %s was lost to nobody", k.Token.ID)
 	default:
 		r.did("lease removed")

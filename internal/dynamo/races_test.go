@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/dynamo"
@@ -70,6 +69,7 @@ type race struct {
 	direct   *dynamodb.Client // its calls are not
 	verifier *token.Verifier
 	manager  *token.Manager
+	rotator  *token.Rotator
 
 	mu     sync.Mutex
 	tokens []*raced
@@ -91,6 +91,9 @@ type raced struct {
 	expiring    bool            // its items are being deleted, as time to live does
 	expired     bool            // they are gone
 	falsified   bool            // its record is of another organization for now
+	rotations   int             // that were begun or have ended
+	rotating    int             // that are under way
+	leasedAt    int             // rotations when the holder was about to lease it
 	reissues    int             // that are under way: none with this id may succeed
 	holder      string          // the run that has leased it, until that gives it back
 	outcome     *notice.Outcome // of a mark that was answered
@@ -113,6 +116,13 @@ func newRace(t *testing.T) *race {
 		t.Fatal(err)
 	}
 	r.manager, err = token.NewManager(token.ManagerConfig{Store: r.Store, Fold: strings.ToLower, Now: now, Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.rotator, err = token.NewRotator(token.RotatorConfig{
+		Store: r.Store, Prefix: "lk", NotifyOn: func(_, today token.Date) token.Date { return today + 1 }, RetentionDays: 90,
+		Now: now, Random: rand.Reader,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +271,7 @@ func (r *race) use(ctx context.Context, k *raced) {
 		r.t.Errorf("%s lets in %s of %s; before: %s", k.Token.ID, c.Owner.ID, c.Organization, &before)
 	}
 	at = at.Add(time.Duration(c.Generation) * generationTime)
-	if err := r.Used(ctx, c, at); err != nil {
+	if err := r.Used(ctx, c, at, "203.0.113.0/24"); err != nil {
 		r.t.Errorf("marking a use: %v", err)
 	}
 	r.did("used")
@@ -270,39 +280,38 @@ func (r *race) use(ctx context.Context, k *raced) {
 // generationTime keeps the uses of generations apart.
 const generationTime = 100_000 * time.Hour
 
-// rotate does what a rotation will do: a secret of the next generation, in place of the one
-// that was read, which is kept beside it.
+// rotate replaces a token's secret, or takes back a new one.
 func (r *race) rotate(ctx context.Context, k *raced) {
-	out, err := r.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &r.name, Key: key("SECRET#"+string(k.Token.ID), "CURRENT"), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil || out.Item == nil {
+	bob := token.Principal{
+		Organization: "acme", Subject: k.Credential.Owner.ID, Email: "bob@acme.example", EmailVerified: true, Role: token.RoleManager,
+	}
+	id := string(k.Token.ID)
+	r.note(func() { k.rotations++; k.rotating++ })
+	defer r.note(func() { k.rotations++; k.rotating-- })
+	if mathrand.N(4) == 0 {
+		if _, err := r.rotator.Cancel(ctx, bob, id); r.expected("cancelling a rotation", err) {
+			r.did("rotation cancelled")
+		}
 		return
 	}
-	generation, version := numberOf(out.Item, "generation"), numberOf(out.Item, "version")
-	secret, err := token.NewSecret("lk", k.Token.ID, rand.Reader)
-	if err != nil {
-		r.t.Error(err)
+	request := token.RotateRequest{OldSecret: []token.OldSecret{token.OldOverlaps, token.OldEnds}[mathrand.N(2)]}
+	if c, err := r.Credential(ctx, k.Token.ID); err == nil && mathrand.N(2) == 0 {
+		request.Replace = &c.Generation
 	}
-	hash := secret.Hash()
-	current, previous := out.Item, maps.Clone(out.Item)
-	previous["sk"] = textValue("PREVIOUS")
-	current["hash"] = &types.AttributeValueMemberB{Value: hash[:]}
-	current["generation"], current["version"], current["overlap"] = numberValue(generation+1), numberValue(version+1), numberValue(3600)
-	current["use"] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-		strconv.Itoa(generation + 1): &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}},
-	}}
-	_, err = r.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Put: &types.Put{
-			TableName: &r.name, Item: current, ConditionExpression: aws.String("version = :v"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":v": numberValue(version)},
-		}},
-		{Put: &types.Put{TableName: &r.name, Item: previous}},
-	}})
-	if err == nil {
-		r.note(func() { k.secrets = append(k.secrets, secret) })
+	issued, err := r.rotator.Rotate(ctx, bob, id, request)
+	if r.expected("rotating", err) {
+		r.note(func() { k.secrets = append(k.secrets, issued.Secret) })
 		r.did("rotated")
 	}
+}
+
+// expected reports whether what was tried was done. It may be refused, as what others do at
+// the same time makes it.
+func (r *race) expected(what string, err error) bool {
+	if code := token.CodeOf(err); err != nil && (code == "" || code == token.CodeInvalidRequest) {
+		r.t.Errorf("%s: %v", what, err)
+	}
+	return err == nil
 }
 
 // revokeAs has the owner, an admin or an admin of another organization revoke a token.

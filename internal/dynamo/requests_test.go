@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/dynamo"
 	"latchkey/internal/notice"
 	"latchkey/internal/token"
+	"latchkey/internal/token/tokentest"
 )
 
 // recorder keeps the calls that come through a proxy.
@@ -95,6 +96,15 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 			other.Token.CreatedAt, other.MaxActive = n.Credential.ExpiresAt, 1 // the first one has expired
 			return tb.Issue(ctx, other)
 		}},
+		{"Issue with a key", func() error {
+			repeated := tb.newToken(t, 30)
+			repeated.Request = &token.Request{Organization: "acme", Person: "bob"}
+			return tb.Issue(ctx, repeated)
+		}},
+		{"Answered", func() error {
+			_, _, err := tb.Answered(ctx, token.Request{Organization: "acme", Person: "bob"}, tb.now)
+			return err
+		}},
 		{"KeepPerson", func() error { _, err := tb.KeepPerson(ctx, admin, tb.now); return err }},
 		{"KeepKnown", func() error {
 			changed := admin
@@ -111,7 +121,7 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 		{"Policy", func() error { _, err := tb.Policy(ctx, "acme"); return err }},
 		{"Credential", func() error { _, err := tb.Credential(ctx, id); return err }},
 		{"Previous", func() error { _, err := tb.Previous(ctx, id); return err }},
-		{"Used", func() error { return tb.Used(ctx, n.Credential, tb.now) }},
+		{"Used", func() error { return tb.Used(ctx, n.Credential, tb.now, "203.0.113.0/24") }},
 		{"Token", func() error { _, err := tb.Token(ctx, id); return err }},
 		{"LateToken", func() error { _, err := tb.LateToken(ctx, id); return err }},
 		{"Records", func() error { _, err := tb.Records(ctx, []token.ID{id}); return err }},
@@ -125,6 +135,17 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 		{"Mail", func() error { _, err := tb.Mail(ctx, "m-1"); return err }},
 		{"SentMail", func() error { _, _, err := tb.SentMail(ctx, hold.Mail); return err }},
 		{"Outcomes", func() error { _, err := tb.Outcomes(ctx, id); return err }},
+		{"Rotate", func() error {
+			was, err := tb.Credential(ctx, id)
+			if err != nil {
+				return err
+			}
+			record, err := tb.Token(ctx, id)
+			if err != nil {
+				return err
+			}
+			return tb.Rotate(ctx, tokentest.NewSecretChange(t, was, record, tb.now))
+		}},
 		{"Revoke", revoke},
 		{"Revoke again", revoke},
 		{"Notice", func() error { _, err := tb.Notice(ctx, r.Notice); return err }},

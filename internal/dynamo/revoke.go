@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -91,8 +93,8 @@ func (s *Store) revoke(ctx context.Context, r token.Revocation, c token.Credenti
 		return err == nil, err
 	}
 	kept, err := s.Token(ctx, id)
-	if err == nil && kept.Organization == r.Token.Organization && kept.RevokedAt.IsZero() && kept.LastUsedAt.After(r.Token.LastUsedAt) {
-		r.Token.LastUsedAt = kept.LastUsedAt // it was used meanwhile
+	if err == nil && kept.Organization == r.Token.Organization && kept.RevokedAt.IsZero() && !maps.Equal(kept.Uses, r.Token.Uses) {
+		r.Token.Uses = kept.Uses // it was used meanwhile, or rotated
 		return s.revoke(ctx, r, c, living)
 	}
 	// It was revoked before. No credential is left, even if one had come back.
@@ -125,10 +127,12 @@ func (s *Store) markRevoked(r token.Revocation, c token.Credential) (types.Trans
 		Remove(expression.Name(attrLiveOrg)).Remove(expression.Name(attrLiveOwner))
 	living := expression.Name(attrOrganization).Equal(expression.Value(r.Token.Organization)).
 		And(expression.Name(attrRevokedAt).AttributeNotExists())
-	if c.Use.LastAt.After(r.Token.LastUsedAt) {
-		seen, last := expression.Name(attrSeen), expression.Value(c.Use.LastAt.Unix())
-		update = update.Set(seen, last)
-		living = living.And(seen.AttributeNotExists().Or(seen.LessThan(last)))
+	if known, there := r.Token.Uses[c.Generation]; there && c.Use.LastAt.After(known.LastAt) {
+		entry := attrSeen + "." + strconv.Itoa(c.Generation)
+		seen, last := expression.Name(entry+"."+attrLastAt), expression.Value(c.Use.LastAt.Unix())
+		update = update.Set(seen, last).Set(expression.Name(entry+"."+attrFrom), expression.Value(c.Use.From)).
+			Set(expression.Name(entry+"."+attrFirstAt), expression.Value(c.Use.FirstAt.Unix()))
+		living = living.And(expression.Name(entry).AttributeExists(), seen.AttributeNotExists().Or(seen.LessThan(last)))
 	}
 	return s.update(tokenKey(r.Token.ID), update, living)
 }

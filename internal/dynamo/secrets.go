@@ -37,7 +37,7 @@ func (s *Store) credential(ctx context.Context, k item, id token.ID) (token.Cred
 // newCredentialItem is a credential as the table holds it. It is deleted some time after it
 // expires, which nothing depends on.
 func newCredentialItem(c token.Credential) item {
-	i := newItem(currentKey(c.TokenID))
+	i := newItem(credentialKey(c))
 	putOwner(i, c.Organization, c.Owner)
 	i[attrHash] = &types.AttributeValueMemberB{Value: c.Hash[:]}
 	i[attrGeneration] = numberValue(c.Generation)
@@ -49,11 +49,75 @@ func newCredentialItem(c token.Credential) item {
 	if c.Overlap != 0 {
 		i[attrOverlap] = numberValue(int64(c.Overlap / time.Second))
 	}
+	i[attrChosenOn] = numberValue(int(c.ChosenOn))
+	i[attrLifetime] = numberValue(c.LifetimeDays)
+	putFlag(i, attrSelfRotation, c.SelfRotation)
 	// The entry for its uses: a mark changes an entry that is there and makes none.
-	i[attrUse] = &types.AttributeValueMemberM{Value: item{
-		strconv.Itoa(c.Generation): &types.AttributeValueMemberM{Value: item{}},
-	}}
+	i[attrUse] = usesValue(token.Uses{c.Generation: c.Use})
 	return i
+}
+
+// credentialKey is where a credential is.
+func credentialKey(c token.Credential) item {
+	if c.Previous {
+		return previousKey(c.TokenID)
+	}
+	return currentKey(c.TokenID)
+}
+
+// usesValue is a map of uses by generation. What has not happened has an empty entry.
+func usesValue(uses token.Uses) types.AttributeValue {
+	m := item{}
+	for generation, use := range uses {
+		m[strconv.Itoa(generation)] = useValue(use)
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+func useValue(use token.Use) types.AttributeValue {
+	entry := item{}
+	if !use.FirstAt.IsZero() {
+		entry[attrFirstAt] = numberValue(use.FirstAt.Unix())
+	}
+	if !use.LastAt.IsZero() {
+		entry[attrLastAt] = numberValue(use.LastAt.Unix())
+	}
+	if use.From != "" {
+		entry[attrFrom] = stringValue(use.From)
+	}
+	return &types.AttributeValueMemberM{Value: entry}
+}
+
+// useOf reads one entry of a map of uses.
+func useOf(i item, name string, generation int) token.Use {
+	uses, ok := i[name].(*types.AttributeValueMemberM)
+	if !ok {
+		return token.Use{}
+	}
+	entry, ok := uses.Value[strconv.Itoa(generation)].(*types.AttributeValueMemberM)
+	if !ok {
+		return token.Use{}
+	}
+	return token.Use{
+		FirstAt: momentOf(entry.Value, attrFirstAt), LastAt: momentOf(entry.Value, attrLastAt), From: text(entry.Value, attrFrom),
+	}
+}
+
+// usesOf reads a record's map of uses.
+func usesOf(i item) (token.Uses, error) {
+	uses, ok := i[attrSeen].(*types.AttributeValueMemberM)
+	if !ok {
+		return nil, nil
+	}
+	found := token.Uses{}
+	for key := range uses.Value {
+		generation, err := strconv.Atoi(key)
+		if err != nil {
+			return nil, fmt.Errorf("decoding the uses of a secret: %w", err)
+		}
+		found[generation] = useOf(i, attrSeen, generation)
+	}
+	return found, nil
 }
 
 // credentialTypes are the attributes that bound what a credential allows, and what they are
@@ -83,6 +147,7 @@ func decodeCredential(i item, id token.ID) (token.Credential, error) {
 		Generation: int(number(i, attrGeneration)), Version: int(number(i, attrVersion)),
 		ExpiresAt: momentOf(i, attrExpiresAt), EndsOn: token.Date(number(i, attrEndsOn)), Scopes: scopesOf(i),
 		Overlap: time.Duration(number(i, attrOverlap)) * time.Second, Previous: text(i, attrSK) == sortPrevious,
+		ChosenOn: token.Date(number(i, attrChosenOn)), LifetimeDays: int(number(i, attrLifetime)), SelfRotation: flag(i, attrSelfRotation),
 	}
 	owned := c.Owner.Type == token.OwnerOrganization || c.Owner.ID != ""
 	if !ok || len(hash.Value) != len(c.Hash) || c.Organization == "" || !owned || c.ExpiresAt.IsZero() ||
@@ -90,11 +155,7 @@ func decodeCredential(i item, id token.ID) (token.Credential, error) {
 		return token.Credential{}, fmt.Errorf("decoding the credential of token %s: it is not whole", id)
 	}
 	copy(c.Hash[:], hash.Value)
-	if uses, ok := i[attrUse].(*types.AttributeValueMemberM); ok {
-		if use, ok := uses.Value[strconv.Itoa(c.Generation)].(*types.AttributeValueMemberM); ok {
-			c.Use = token.Use{FirstAt: momentOf(use.Value, attrFirstAt), LastAt: momentOf(use.Value, attrLastAt)}
-		}
-	}
+	c.Use = useOf(i, attrUse, c.Generation)
 	return c, nil
 }
 
@@ -102,33 +163,39 @@ func decodeCredential(i item, id token.ID) (token.Credential, error) {
 // is recent. The entry of the secret's generation is on no other secret and is gone with
 // its credential, so a late mark finds nothing to write to. The writes name no other
 // attributes than the keys, use and seen, and the authorizer's role allows no others.
-func (s *Store) Used(ctx context.Context, c token.Credential, at time.Time) error {
+func (s *Store) Used(ctx context.Context, c token.Credential, at time.Time, from string) error {
 	if !c.Use.FirstAt.IsZero() && at.Sub(c.Use.LastAt) < token.UseResolution {
 		return nil
 	}
-	k := currentKey(c.TokenID)
-	if c.Previous {
-		k = previousKey(c.TokenID)
-	}
-	now := expression.Value(at.Unix())
-	entry := attrUse + "." + strconv.Itoa(c.Generation)
-	first, last := expression.Name(entry+"."+attrFirstAt), expression.Name(entry+"."+attrLastAt)
-	update := expression.Set(last, now)
-	older := last.AttributeNotExists().Or(last.LessThan(now))
-	if c.Use.FirstAt.IsZero() {
-		update = update.Set(first, first.IfNotExists(now))
-	}
-	if _, err := s.writeIf(ctx, expression.Name(entry).AttributeExists().And(older), k, update); err != nil {
+	if err := s.markUse(ctx, credentialKey(c), attrUse, c, at, from); err != nil {
 		return fmt.Errorf("recording the use of token %s: %w", c.TokenID, err)
 	}
-	if token.DateOf(c.Use.LastAt) == token.DateOf(at) {
+	if token.DateOf(c.Use.LastAt) == token.DateOf(at) && !c.Previous && !c.InRotation(at) {
 		return nil // the record knows of this day
 	}
-	seen := expression.Name(attrSeen)
-	older = seen.AttributeNotExists().Or(seen.LessThan(now))
-	_, err := s.writeIf(ctx, expression.Name(attrPK).AttributeExists().And(older), tokenKey(c.TokenID), expression.Set(seen, now))
-	if err != nil {
+	// During a rotation people follow which secret is in use.
+	if err := s.markUse(ctx, tokenKey(c.TokenID), attrSeen, c, at, from); err != nil {
 		return fmt.Errorf("recording the day of use of token %s: %w", c.TokenID, err)
 	}
 	return nil
+}
+
+// markUse writes a use to the entry of the secret's generation, if there is one and it
+// knows of none later.
+func (s *Store) markUse(ctx context.Context, k item, name string, c token.Credential, at time.Time, from string) error {
+	now := expression.Value(at.Unix())
+	entry := name + "." + strconv.Itoa(c.Generation)
+	first, last, network := expression.Name(entry+"."+attrFirstAt), expression.Name(entry+"."+attrLastAt), expression.Name(entry+"."+attrFrom)
+	update := expression.Set(last, now)
+	if from != "" {
+		update = update.Set(network, expression.Value(from))
+	} else {
+		update = update.Remove(network)
+	}
+	if c.Use.FirstAt.IsZero() {
+		update = update.Set(first, first.IfNotExists(now))
+	}
+	older := last.AttributeNotExists().Or(last.LessThan(now))
+	_, err := s.writeIf(ctx, expression.Name(entry).AttributeExists().And(older), k, update)
+	return err
 }

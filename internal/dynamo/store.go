@@ -166,6 +166,30 @@ func (s *Store) putNew(i item) types.TransactWriteItem {
 	}}
 }
 
+// putIf writes an item as part of a transaction if a condition holds.
+func (s *Store) putIf(i item, c expression.ConditionBuilder) (types.TransactWriteItem, error) {
+	e, err := expression.NewBuilder().WithCondition(c).Build()
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("building a condition: %w", err)
+	}
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: &s.table, Item: i, ConditionExpression: e.Condition(),
+		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+	}}, nil
+}
+
+// checkThat is a condition on an item that a transaction does not change.
+func (s *Store) checkThat(k item, c expression.ConditionBuilder) (types.TransactWriteItem, error) {
+	e, err := expression.NewBuilder().WithCondition(c).Build()
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("building a condition: %w", err)
+	}
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: &s.table, Key: k, ConditionExpression: e.Condition(),
+		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+	}}, nil
+}
+
 // update changes an item as part of a transaction.
 func (s *Store) update(
 	k item, u expression.UpdateBuilder, c expression.ConditionBuilder,

@@ -91,7 +91,7 @@ func (tb table) newToken(t *testing.T, days int) token.NewToken {
 	return token.NewToken{
 		Token: token.Token{
 			ID: id, Organization: bob.Organization, Owner: owner, Name: "Nightly export", Hint: "lk_…AAAA_…bbbb",
-			Scopes: []string{"read"}, CreatedAt: tb.now, CreatedBy: bob.ID, LifetimeDays: days, ExpiresOn: expires,
+			Scopes: []string{"read"}, CreatedAt: tb.now, CreatedBy: bob.ID, LifetimeDays: days, Uses: token.Uses{1: {}}, ExpiresOn: expires,
 			Fingerprints: []token.Fingerprint{{Generation: 1, Sum: hash.Fingerprint(), MadeAt: tb.now}},
 		},
 		Credential: token.Credential{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
@@ -62,7 +63,34 @@ func newTokenItem(t token.NewToken) item {
 	i[attrExpiresAt] = numberValue(r.ExpiresAt().Unix())
 	i[attrTTL] = numberValue(t.DeleteAt.Unix())
 	i[attrFingerprints] = fingerprintsValue(r.Fingerprints)
+	i[attrSeen] = usesValue(r.Uses)
+	putFlag(i, attrSelfRotation, r.SelfRotation)
 	return i
+}
+
+// rotationValue is a record's last rotation.
+func rotationValue(r token.Rotation) types.AttributeValue {
+	return &types.AttributeValueMemberM{Value: item{
+		"version": numberValue(r.Version), "rotated_at": numberValue(r.RotatedAt.Unix()),
+		"by_kind": stringValue(string(r.RotatedBy.Kind)), "by": stringValue(r.RotatedBy.ID),
+		"old_hint": stringValue(r.OldHint), "old_generation": numberValue(r.OldGeneration),
+		"old_expires_at": numberValue(r.OldExpiresAt.Unix()), attrOverlap: numberValue(int64(r.Overlap / time.Second)),
+		"old_lifetime": numberValue(r.OldLifetime),
+	}}
+}
+
+func rotationOf(i item) *token.Rotation {
+	m, ok := i[attrRotation].(*types.AttributeValueMemberM)
+	if !ok {
+		return nil
+	}
+	return &token.Rotation{
+		Version: int(number(m.Value, "version")), RotatedAt: momentOf(m.Value, "rotated_at"),
+		RotatedBy: token.Actor{Kind: token.ActorKind(text(m.Value, "by_kind")), ID: text(m.Value, "by")},
+		OldHint:   text(m.Value, "old_hint"), OldGeneration: int(number(m.Value, "old_generation")),
+		OldExpiresAt: momentOf(m.Value, "old_expires_at"), Overlap: time.Duration(number(m.Value, attrOverlap)) * time.Second,
+		OldLifetime: int(number(m.Value, "old_lifetime")),
+	}
 }
 
 // A fingerprint is a string <generation>:<hex of the sum>:<epoch seconds>.
@@ -111,13 +139,17 @@ func decodeToken(i item) (token.Token, error) {
 	if err != nil {
 		return token.Token{}, err
 	}
+	uses, err := usesOf(i)
+	if err != nil {
+		return token.Token{}, err
+	}
 	return token.Token{
 		ID: token.ID(text(i, attrID)), Organization: text(i, attrOrganization), Owner: ownerOf(i),
 		Name: text(i, attrName), Hint: text(i, attrHint), Scopes: scopesOf(i),
 		CreatedAt: momentOf(i, attrCreatedAt), CreatedBy: text(i, attrCreatedBy), LifetimeDays: int(number(i, attrLifetime)),
 		ExpiresOn: token.DateOf(moment(number(i, attrExpiresAt))), EndsOn: token.Date(number(i, attrEndsOn)),
 		RevokedAt: momentOf(i, attrRevokedAt), RevokedBy: text(i, attrRevokedBy), RevokeReason: text(i, attrRevokeReason),
-		LastUsedAt: momentOf(i, attrSeen), Fingerprints: fingerprints,
+		Uses: uses, Rotation: rotationOf(i), SelfRotation: flag(i, attrSelfRotation), Fingerprints: fingerprints,
 	}, nil
 }
 

@@ -67,7 +67,7 @@ func TestUnits(t *testing.T) {
 	use := func(operation string, at time.Time) {
 		t.Helper()
 		c := read()
-		cost(operation, func() error { return tb.Used(ctx, c, at) })
+		cost(operation, func() error { return tb.Used(ctx, c, at, "203.0.113.0/24") })
 	}
 	cost("decide on a secret", func() error { _, err := tb.Credential(ctx, id); return err })
 	use("mark a first use, or the first of a day", day)

@@ -79,6 +79,12 @@ func TestEvents(t *testing.T) {
 		{[]string{"read-list-all"}, "alice@acme.example", "alice.new@acme.example"},
 		{[]string{"read-token-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
 		{[]string{"revoke-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
+		{[]string{"rotate-by-admin"}, "alice@acme.example", "alice.new@acme.example"},
+		// A request comes again.
+		{[]string{"issue-with-a-key", "issue-with-a-key"}, "", ""},
+		// A new secret is taken back, also one that has replaced another.
+		{[]string{"rotate-good", "rotate-cancel"}, "", ""},
+		{[]string{"rotate-good", "rotate-other-version"}, `\"replace\": 7`, `\"replace\": 2`},
 		// Admins are notified where an owner cannot be reached.
 		{[]string{"feedback-bounce-permanent", "remind-7-days"}, "", ""},
 		// Owners are notified of what somebody else has revoked.

@@ -10,10 +10,13 @@ type Action string
 
 // The actions.
 const (
-	ActionIssued   Action = "token.issued"
-	ActionRevoked  Action = "token.revoked"
-	ActionExpiring Action = "token.expiring"
-	ActionExpired  Action = "token.expired"
+	ActionIssued  Action = "token.issued"
+	ActionRevoked Action = "token.revoked"
+	ActionRotated Action = "token.rotated"
+	// ActionRotationCancelled is that an unused new secret was taken back.
+	ActionRotationCancelled Action = "token.rotation_cancelled"
+	ActionExpiring          Action = "token.expiring"
+	ActionExpired           Action = "token.expired"
 )
 
 // ActorKind says what kind of actor did something.

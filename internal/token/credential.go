@@ -1,6 +1,7 @@
 package token
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -18,6 +19,11 @@ type Credential struct {
 	ExpiresAt    time.Time // when the secret stops working
 	EndsOn       Date      // when the token ends whatever its secrets' dates; 0: nobody has said so
 	Scopes       []string  // nil: not limited; empty: none
+	// ChosenOn is when a person last chose how long a secret lives, and LifetimeDays the
+	// days that they chose: they bound what the token may do by itself.
+	ChosenOn     Date
+	LifetimeDays int
+	SelfRotation bool // its holder may rotate it
 	Use          Use
 	// Overlap is how long the secret before this one works after this one's first use. 0:
 	// there is none before it.
@@ -27,7 +33,29 @@ type Credential struct {
 }
 
 // Use is when a secret let somebody in, at most [UseResolution] behind.
-type Use struct{ FirstAt, LastAt time.Time }
+type Use struct {
+	FirstAt, LastAt time.Time
+	// From is the network that the last use came from, in CIDR notation; empty: not known.
+	From string
+}
+
+// Network is the network of an IP address that is kept of a use, and no more of it: the
+// first 24 bits of IPv4, the first 48 of IPv6. It is empty for what is no address.
+func Network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	bits := 24
+	if a = a.Unmap(); a.Is6() {
+		bits = 48
+	}
+	network, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return network.String()
+}
 
 // UseResolution is how far a use may lag behind: a busy token costs one write in this
 // time, not one a request.
@@ -39,6 +67,11 @@ func (c Credential) EndsAt() time.Time {
 		return c.EndsOn.Start()
 	}
 	return c.ExpiresAt
+}
+
+// InRotation reports whether the secret before this one may work at a moment.
+func (c Credential) InRotation(now time.Time) bool {
+	return c.Overlap != 0 && (c.Use.FirstAt.IsZero() || now.Before(c.Use.FirstAt.Add(c.Overlap)))
 }
 
 // overlapping is the secret before a rotation as it may be used beside the current one: with

@@ -12,14 +12,20 @@ type Code string
 
 // The codes.
 const (
-	CodeInvalidRequest   Code = "invalid_request"     // the request breaks a rule; Fields say which
-	CodeForbidden        Code = "forbidden"           // the person's role does not allow it
-	CodeEmailNotVerified Code = "email_not_verified"  // notices would have no address to go to
-	CodeEmailUnusable    Code = "email_unusable"      // notices cannot be sent to the address there is
-	CodeNotFound         Code = "not_found"           // no such token, or not this person's to see
-	CodeLimitReached     Code = "limit_reached"       // the owner has as many active tokens as allowed
-	CodeDailyLimit       Code = "daily_limit_reached" // the person has made as many tokens today as allowed
-	CodeUnavailable      Code = "unavailable"         // busy; the same request may succeed later
+	CodeInvalidRequest   Code = "invalid_request"        // the request breaks a rule; Fields say which
+	CodeForbidden        Code = "forbidden"              // the person's role does not allow it
+	CodeEmailNotVerified Code = "email_not_verified"     // notices would have no address to go to
+	CodeEmailUnusable    Code = "email_unusable"         // notices cannot be sent to the address there is
+	CodeNotFound         Code = "not_found"              // no such token, or not this person's to see
+	CodeLimitReached     Code = "limit_reached"          // the owner has as many active tokens as allowed
+	CodeDailyLimit       Code = "daily_limit_reached"    // the person has made as many tokens today as allowed
+	CodeEnded            Code = "token_ended"            // expired or revoked: nothing changes it any more
+	CodeUnused           Code = "rotation_unused"        // the new secret was not used yet, and the request does not name it
+	CodeUsed             Code = "rotation_used"          // there is no unused new secret to take back
+	CodeRotated          Code = "rotated_meanwhile"      // somebody else has replaced the secret
+	CodeAnswered         Code = "already_issued"         // the same request has made a token, whose secret cannot be had again
+	CodeKeyReused        Code = "idempotency_key_reused" // another request had the same Idempotency-Key
+	CodeUnavailable      Code = "unavailable"            // busy; the same request may succeed later
 )
 
 // FieldError says what is wrong with one part of a request.
@@ -58,7 +64,17 @@ func CodeOf(err error) Code {
 // Errors without anything to add.
 var (
 	ErrNotFound = &Error{Code: CodeNotFound, Detail: "There is no such token."}
-	ErrBusy     = &Error{Code: CodeUnavailable, Detail: "The service is busy. Try again in a moment."}
+	ErrEnded    = &Error{Code: CodeEnded, Detail: "This token has expired or was revoked. Make a new one."}
+	// ErrRotatedMeanwhile says that the secret to replace is not the current one.
+	ErrRotatedMeanwhile = &Error{Code: CodeRotated, Detail: "The secret was replaced meanwhile. Look at the token again."}
+	ErrBusy             = &Error{Code: CodeUnavailable, Detail: "The service is busy. Try again in a moment."}
+
+	errUnused = &Error{
+		Code:   CodeUnused,
+		Detail: "The new secret was not used yet. To take it back and make another one, name it: replace is the version of the token's rotation.",
+	}
+	errUsed            = &Error{Code: CodeUsed, Detail: "The new secret is in use already. Replace it, or revoke the token."}
+	errNothingToCancel = &Error{Code: CodeUsed, Detail: "There is no new secret beside a working old one."}
 
 	errNoRole = &Error{
 		Code:   CodeForbidden,

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,10 @@ type NewToken struct {
 	MaxDaily   int       // tokens that the owner may make on one day, this one counted
 	Policy     Policy    // that the token was checked against
 	Audit      Audit
+	// Request is what is recognised when it comes again, with the SHA-256 of its body; nil:
+	// nothing is.
+	Request *Request
+	Body    [sha256.Size]byte
 }
 
 // Policy is what an organization allows, within what the company does.
@@ -54,9 +59,13 @@ type Writer interface {
 	Policy(ctx context.Context, organization string) (Policy, error)
 	// Issue stores t and its audit entry, all or nothing. The error is an [Error] with
 	// [CodeLimitReached] if its owner has MaxActive active tokens, with [CodeDailyLimit]
-	// if they made MaxDaily today, [ErrLeft] if the owner was marked as having left, and
-	// [ErrBusy] if the policy has changed since.
+	// if they made MaxDaily today, [ErrLeft] if the owner was marked as having left,
+	// [ErrBusy] if the policy has changed since, and [ErrRepeated] if the same request has
+	// made a token within [RepeatedWithin].
 	Issue(ctx context.Context, t NewToken) error
+	// Answered returns how a request was answered within [RepeatedWithin] before now, and
+	// false if it was not. The read is strongly consistent.
+	Answered(ctx context.Context, r Request, now time.Time) (Answered, bool, error)
 }
 
 // MaxActiveLimit bounds MaxActive: the owner's quota, and the expression that drops
@@ -65,7 +74,7 @@ const MaxActiveLimit = 200
 
 // IssuerConfig is what an [Issuer] needs. All of it is required but Scopes.
 type IssuerConfig struct {
-	Store         Writer
+	Store         RotationStore
 	Prefix        Prefix
 	NotifyOn      func(expiry, today Date) Date // first date on which there may be something to notify an owner of
 	MaxActive     int                           // active tokens an owner may have, 1 to MaxActiveLimit
@@ -77,7 +86,10 @@ type IssuerConfig struct {
 }
 
 // Issuer makes tokens.
-type Issuer struct{ c IssuerConfig }
+type Issuer struct {
+	c       IssuerConfig
+	rotator *Rotator // answers requests that come again
+}
 
 // NewIssuer refuses a half-built configuration.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
@@ -103,7 +115,10 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	if _, err := ParsePrefix(string(c.Prefix)); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	return &Issuer{c}, nil
+	rotator, err := NewRotator(RotatorConfig{
+		Store: c.Store, Prefix: c.Prefix, NotifyOn: c.NotifyOn, RetentionDays: c.RetentionDays, Now: c.Now, Random: c.Random,
+	})
+	return &Issuer{c, rotator}, err
 }
 
 // Issued is a new token with its secret, which is nowhere kept and cannot be had again.
@@ -122,6 +137,32 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Issued
 	if err := p.mayIssue(); err != nil {
 		return Issued{}, err
 	}
+	if err := r.Idempotency.validate(); err != nil {
+		return Issued{}, err
+	}
+	if r.Idempotency == nil {
+		return i.issue(ctx, p, owner, r, moment)
+	}
+	for range 2 { // the same request may be under way at the same time
+		a, found, err := i.c.Store.Answered(ctx, r.Idempotency.request(p), moment)
+		switch {
+		case err != nil:
+			return Issued{}, fmt.Errorf("looking for the same request: %w", err)
+		case found && a.Body != r.Idempotency.Body:
+			return Issued{}, errOtherBody
+		case found:
+			return i.rotator.issueAgain(ctx, p, a.ID, moment)
+		}
+		issued, err := i.issue(ctx, p, owner, r, moment)
+		if !errors.Is(err, ErrRepeated) {
+			return issued, err
+		}
+	}
+	return Issued{}, ErrBusy
+}
+
+// issue makes a token for somebody who may.
+func (i *Issuer) issue(ctx context.Context, p Principal, owner Person, r IssueRequest, moment time.Time) (Issued, error) {
 	policy, err := i.c.Store.Policy(ctx, p.Organization)
 	if err != nil {
 		return Issued{}, fmt.Errorf("reading the policy: %w", err)
@@ -143,22 +184,26 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Issued
 		ID: id, Organization: p.Organization, Owner: PersonOwner(p.Subject), Name: v.name, Hint: secret.Hint(),
 		Scopes: v.scopes, CreatedAt: now, CreatedBy: p.Subject,
 		ExpiresOn: v.expiresOn, LifetimeDays: int(v.expiresOn - DateOf(now)),
-		Fingerprints: []Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: now}},
+		Uses: Uses{1: {}}, Fingerprints: []Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: now}},
 	}
 	audit, err := p.audit(t, ActionIssued, moment, i.c.Random)
 	if err != nil {
 		return Issued{}, err
 	}
-	err = i.c.Store.Issue(ctx, NewToken{
+	n := NewToken{
 		Token: t,
 		Credential: Credential{
 			TokenID: id, Organization: t.Organization, Owner: t.Owner, Hash: secret.Hash(), Generation: 1, Version: 1,
-			ExpiresAt: t.ExpiresAt(), Scopes: t.Scopes,
+			ExpiresAt: t.ExpiresAt(), Scopes: t.Scopes, ChosenOn: DateOf(now), LifetimeDays: t.LifetimeDays,
 		},
 		NotifyOn: i.c.NotifyOn(t.ExpiresOn, DateOf(now)), DeleteAt: (t.ExpiresOn + Date(i.c.RetentionDays)).Start(),
 		MaxActive: i.c.MaxActive, MaxDaily: i.c.MaxDaily, Policy: policy, Audit: audit,
-	})
-	if err != nil {
+	}
+	if r.Idempotency != nil {
+		request := r.Idempotency.request(p)
+		n.Request, n.Body = &request, r.Idempotency.Body
+	}
+	if err := i.c.Store.Issue(ctx, n); err != nil {
 		return Issued{}, fmt.Errorf("storing token %s: %w", id, err)
 	}
 	return Issued{Shown{t, owner}, secret}, nil

@@ -65,7 +65,7 @@ func TestIssue(t *testing.T) {
 	made, secret := issued.Token, issued.Secret
 	at := moment(t, "2026-11-23T23:59:59Z")
 	want := token.Token{
-		ID: secret.ID(), Organization: "acme", Owner: token.PersonOwner("bob"), CreatedBy: "bob", LifetimeDays: 30,
+		ID: secret.ID(), Organization: "acme", Owner: token.PersonOwner("bob"), CreatedBy: "bob", LifetimeDays: 30, Uses: token.Uses{1: {}},
 		Fingerprints: []token.Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: at}}, Name: "Nightly export", Hint: secret.Hint(),
 		Scopes: []string{"reports:read"}, CreatedAt: at, ExpiresOn: date(t, "2026-12-23"),
 	}
@@ -84,7 +84,7 @@ func TestIssue(t *testing.T) {
 		Token: want, NotifyOn: date(t, "2026-12-22"),
 		Credential: token.Credential{
 			TokenID: made.ID, Organization: "acme", Owner: want.Owner, Hash: secret.Hash(), Generation: 1, Version: 1,
-			ExpiresAt: made.ExpiresAt(), Scopes: want.Scopes,
+			ExpiresAt: made.ExpiresAt(), Scopes: want.Scopes, ChosenOn: date(t, "2026-11-23"), LifetimeDays: 30,
 		},
 		DeleteAt:  moment(t, "2027-03-23T00:00:00Z"), // 90 days past the expiry date
 		MaxActive: 50, MaxDaily: 200,

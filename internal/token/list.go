@@ -100,7 +100,7 @@ func (m *Manager) List(ctx context.Context, p Principal, r ListRequest) (Page, e
 			return Page{}, fmt.Errorf("listing tokens: %w", err)
 		}
 		more = len(batch) == q.Limit
-		shown, err := m.withPeople(ctx, p.Organization, batch)
+		shown, err := withPeople(ctx, m.c.Store, p.Organization, batch)
 		if err != nil {
 			return Page{}, err
 		}

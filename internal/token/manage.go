@@ -178,14 +178,19 @@ func (m *Manager) visible(ctx context.Context, p Principal, raw string) (Token, 
 }
 
 func (m *Manager) show(ctx context.Context, t Token) (Shown, error) {
-	shown, err := m.withPeople(ctx, t.Organization, []Token{t})
+	shown, err := withPeople(ctx, m.c.Store, t.Organization, []Token{t})
 	if err != nil {
 		return Shown{}, err
 	}
 	return shown[0], nil
 }
 
-func (m *Manager) withPeople(ctx context.Context, organization string, tokens []Token) ([]Shown, error) {
+// peopleReader reads what is known of people.
+type peopleReader interface {
+	PeopleByID(ctx context.Context, organization string, ids []string) (map[string]Person, error)
+}
+
+func withPeople(ctx context.Context, store peopleReader, organization string, tokens []Token) ([]Shown, error) {
 	var ids []string
 	for _, t := range tokens {
 		if t.Owner.Type == OwnerPerson {
@@ -196,7 +201,7 @@ func (m *Manager) withPeople(ctx context.Context, organization string, tokens []
 	people := map[string]Person{}
 	if ids = slices.Compact(ids); len(ids) > 0 {
 		var err error
-		if people, err = m.c.Store.PeopleByID(ctx, organization, ids); err != nil {
+		if people, err = store.PeopleByID(ctx, organization, ids); err != nil {
 			return nil, fmt.Errorf("reading owners: %w", err)
 		}
 	}

@@ -22,6 +22,7 @@ type IssueRequest struct {
 	ExpiresInDays *int
 	ExpiresOn     *string // YYYY-MM-DD, UTC
 	Scopes        []string
+	Idempotency   *Idempotency // nil: a request that comes again makes another token
 }
 
 // validated is a request that breaks no rule.
@@ -47,28 +48,10 @@ func (r IssueRequest) validate(now time.Time, offered []string, most int) (valid
 	}
 	v.name = name
 
-	today := DateOf(now)
-	first, last := today+MinDays, today+Date(most)
-	switch {
-	case r.ExpiresInDays != nil && r.ExpiresOn != nil:
-		add("/expires_on", "Give either expires_in_days or expires_on, not both.")
-	case r.ExpiresInDays != nil:
-		if *r.ExpiresInDays < MinDays || *r.ExpiresInDays > most {
-			add("/expires_in_days", fmt.Sprintf("Must be between %d and %d days.", MinDays, most))
-			break
-		}
-		v.expiresOn = today + Date(*r.ExpiresInDays)
-	case r.ExpiresOn != nil:
-		on, err := ParseDate(*r.ExpiresOn)
-		switch {
-		case err != nil:
-			add("/expires_on", "Must be a date as YYYY-MM-DD.")
-		case on < first || on > last:
-			add("/expires_on", fmt.Sprintf("Must be between %s and %s (UTC).", first, last))
-		}
-		v.expiresOn = on
-	default:
+	if r.ExpiresInDays == nil && r.ExpiresOn == nil {
 		add("/expires_in_days", "Say when the token expires: expires_in_days or expires_on.")
+	} else {
+		v.expiresOn = expiry(r.ExpiresInDays, r.ExpiresOn, DateOf(now), most, add)
 	}
 
 	if len(r.Scopes) > MaxScopes {
@@ -94,6 +77,29 @@ func (r IssueRequest) validate(now time.Time, offered []string, most int) (valid
 		return validated{}, Invalid(fields...)
 	}
 	return v, nil
+}
+
+// expiry is the date that a request gives in one of two ways, at most so many days ahead.
+func expiry(inDays *int, on *string, today Date, most int, add func(pointer, detail string)) Date {
+	first, last := today+MinDays, today+Date(most)
+	if inDays != nil && on != nil {
+		add("/expires_on", "Give either expires_in_days or expires_on, not both.")
+		return 0
+	}
+	if inDays != nil {
+		if *inDays < MinDays || *inDays > most {
+			add("/expires_in_days", fmt.Sprintf("Must be between %d and %d days.", MinDays, most))
+		}
+		return today + Date(*inDays)
+	}
+	date, err := ParseDate(*on)
+	switch {
+	case err != nil:
+		add("/expires_on", "Must be a date as YYYY-MM-DD.")
+	case date < first || date > last:
+		add("/expires_on", fmt.Sprintf("Must be between %s and %s (UTC).", first, last))
+	}
+	return date
 }
 
 // Invalid is the error for a request that breaks the rules named by fields.

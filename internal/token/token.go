@@ -30,8 +30,31 @@ type Token struct {
 	RevokedAt    time.Time
 	RevokedBy    string // subject of the person who revoked it
 	RevokeReason string
-	LastUsedAt   time.Time // when it last let somebody in, at most a day behind
+	Uses         Uses
+	Rotation     *Rotation // the last one; nil: none, or it was taken back
+	SelfRotation bool      // its holder may rotate it
 	Fingerprints []Fingerprint
+}
+
+// Uses is what a record knows of the use of a token's secrets, by generation: of the current
+// one and the one before, and under 0 of all earlier ones together. It is at most a day
+// behind, and an hour during a rotation.
+type Uses map[int]Use
+
+// Last is the latest use.
+func (u Uses) Last() Use {
+	var last Use
+	for _, use := range u {
+		if use.LastAt.After(last.LastAt) {
+			last = use
+		}
+	}
+	return last
+}
+
+// rotated are the uses of a token that has another current secret from now on.
+func (u Uses) rotated(current, old int) Uses {
+	return Uses{0: u.Last(), old: u[old], current: u[current]}
 }
 
 // EndDate is the date at whose first instant the token stops working.

@@ -39,3 +39,19 @@ func TestStatusOfTheZeroToken(t *testing.T) {
 		t.Errorf("status %s", got)
 	}
 }
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"203.0.113.77":          "203.0.113.0/24",
+		"::ffff:203.0.113.77":   "203.0.113.0/24",
+		"2001:db8:12:3456::1":   "2001:db8:12::/48",
+		"fe80::1%eth0":          "fe80::/48",
+		"":                      "",
+		"test-invoke-source-ip": "",
+		"203.0.113.7:443":       "",
+	} {
+		if got := token.Network(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}

@@ -86,26 +86,17 @@ func (v *Verifier) Check(ctx context.Context, id ID, generation int) (Credential
 	return c, err
 }
 
-// find returns the credential that is meant, of at most two that a token has. One read
-// decides on the current secret; a second one on the secret before it, while it overlaps.
-// The error is [ErrNotFound] if neither is meant.
+// find returns the credential that is meant, if it is still valid. The error is
+// [ErrNotFound] if none is.
 func (v *Verifier) find(ctx context.Context, id ID, meant func(Credential) bool) (Credential, error) {
 	c, err := v.lookup.Credential(ctx, id)
 	if err != nil {
 		return Credential{}, fmt.Errorf("looking up token %s: %w", id, err)
 	}
 	if !meant(c) {
-		if c.Overlap == 0 {
-			return Credential{}, ErrNotFound
+		if c, err = v.previous(ctx, c, meant); err != nil {
+			return Credential{}, err
 		}
-		previous, err := v.lookup.Previous(ctx, id)
-		if err != nil {
-			return Credential{}, fmt.Errorf("looking up the previous secret of token %s: %w", id, err)
-		}
-		if !meant(previous) {
-			return Credential{}, ErrNotFound
-		}
-		c = c.overlapping(previous)
 	}
 	if v.now().Before(c.EndsAt()) {
 		return c, nil
@@ -115,6 +106,30 @@ func (v *Verifier) find(ctx context.Context, id ID, meant func(Credential) bool)
 		reason = ReasonRotated
 	}
 	return Credential{}, &RefusedError{Reason: reason, TokenID: id, Organization: c.Organization}
+}
+
+// previous returns the credential of the secret before the current one, while they overlap,
+// if it is the one that is meant. A rotation that is taken back between the two reads makes
+// it the current one: where it is not found, that is looked at again.
+func (v *Verifier) previous(ctx context.Context, c Credential, meant func(Credential) bool) (Credential, error) {
+	if c.Overlap == 0 {
+		return Credential{}, ErrNotFound
+	}
+	previous, err := v.lookup.Previous(ctx, c.TokenID)
+	if err == nil && meant(previous) {
+		return c.overlapping(previous), nil
+	}
+	if err != nil && CodeOf(err) != CodeNotFound {
+		return Credential{}, fmt.Errorf("looking up the previous secret of token %s: %w", c.TokenID, err)
+	}
+	again, err := v.lookup.Credential(ctx, c.TokenID)
+	if err != nil {
+		return Credential{}, fmt.Errorf("looking up token %s again: %w", c.TokenID, err)
+	}
+	if !meant(again) {
+		return Credential{}, ErrNotFound
+	}
+	return again, nil
 }
 
 // explain finds out why there is no credential for a secret. Where the record cannot be

@@ -27,6 +27,7 @@ ANSWERS = {
 }[os.environ["ROLE"]]
 
 ids = []  # of tokens that were issued
+rotated = []  # of those whose rotation can be taken back
 seen = {}
 
 
@@ -54,12 +55,19 @@ def before_call(context, case, kwargs):
             case.body["expires_on"] = str(datetime.now(UTC).date() + timedelta(days=2 + pick % 360))
         if "scopes" in case.body:
             case.body["scopes"] = OFFERED[: len(case.body["scopes"])]
+        case.body.pop("replace", None)
+        if case.body.get("old_secret") == "end-now":
+            case.body.pop("overlap_hours", None)
+    if case.operation.path.endswith("/cancel") and rotated:
+        case.path_parameters["id"] = rotated.pop()
 
 
 @schemathesis.hook
 def after_call(context, case, response):
     if response.status_code == 201:
         ids.append(response.json()["token"]["id"])
+    if response.status_code == 200 and case.operation.path.endswith("/rotate"):
+        rotated.append(response.json()["token"]["id"])
     if valid(case):
         seen.setdefault((case.operation.label, case.operation.tags[0]), set()).add(response.status_code)
 

@@ -206,8 +206,8 @@ const dateForm = "2 January 2006"
 
 func (c *Composer) row(n Content, k Key) row {
 	r := row{Link: c.style.ConsoleURL + "#/tokens/" + url.PathEscape(string(k.ID)), LastUsed: "never"}
-	if !k.LastUsedAt.IsZero() {
-		r.LastUsed = k.LastUsedAt.UTC().Format(dateForm)
+	if last := k.Uses.Last(); !last.LastAt.IsZero() {
+		r.LastUsed = last.LastAt.UTC().Format(dateForm)
 	}
 	hint := line(k.Hint)
 	if k.Token.Owner == token.PersonOwner(n.To.ID) && k.CreatedBy == n.To.ID { // the reader's own words

@@ -18,6 +18,9 @@ type Backend interface {
 	token.Writer
 	token.Store
 	token.Lookup
+	token.RotationStore
+	// Used marks the use of a secret, as the authorizer does.
+	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
 	MarkUndeliverable(ctx context.Context, p token.Person, at time.Time) error
 	PutPolicy(organization string, p token.Policy)
 	Leave(organization, id string)
@@ -41,7 +44,7 @@ func NewToken(tb testing.TB, organization string, owner token.Owner, at time.Tim
 	}
 	t := token.Token{
 		ID: id, Organization: organization, Owner: owner, Name: "Nightly export", Hint: secret.Hint(),
-		Scopes: []string{"reports:read"}, CreatedAt: at, CreatedBy: owner.ID, LifetimeDays: days,
+		Scopes: []string{"reports:read"}, CreatedAt: at, CreatedBy: owner.ID, LifetimeDays: days, Uses: token.Uses{1: {}},
 		ExpiresOn:    token.DateOf(at) + token.Date(days),
 		Fingerprints: []token.Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: at}},
 	}
@@ -82,8 +85,8 @@ func newID(tb testing.TB, at time.Time) token.ID {
 	return id
 }
 
-// Conformance checks the contracts of [token.Writer], [token.Store] and [token.Lookup] on
-// a store. newStore makes an empty one.
+// Conformance checks the contracts of [token.Writer], [token.Store], [token.RotationStore]
+// and [token.Lookup] on a store. newStore makes an empty one.
 func Conformance(t *testing.T, newStore func(*testing.T) Backend) {
 	t.Helper()
 	for name, check := range map[string]func(*testing.T, conforming){
@@ -97,6 +100,11 @@ func Conformance(t *testing.T, newStore func(*testing.T) Backend) {
 		"revoking deletes whatever":      revokingDeletesWhatever,
 		"revoking notifies the owner":    revokingNotifiesTheOwner,
 		"organizations are apart":        organizationsAreApart,
+		"requests are recognised":        requestsAreRecognised,
+		"rotating replaces a secret":     rotatingReplaces,
+		"rotating loses races":           rotatingLosesRaces,
+		"rotating for another":           rotatingForAnother,
+		"rotating keeps uses":            rotatingKeepsUses,
 		"lists by creation":              listsByCreation,
 		"lists of what lives":            listsOfWhatLives,
 		"lists begin outside of dates":   listsBeginOutside,

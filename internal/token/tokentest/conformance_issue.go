@@ -1,6 +1,7 @@
 package tokentest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"reflect"
 	"testing"
@@ -154,4 +155,40 @@ func policyHasNotChanged(t *testing.T, c conforming) {
 	c.PutPolicy("acme", token.Policy{Version: 2, MaxDays: 30})
 	c.refused("checked against the one before", token.CodeUnavailable, Noon, func(n *token.NewToken) { n.Policy = first })
 	c.issue(Noon, func(n *token.NewToken) { *n = NewToken(t, "globex", ofBob, Noon, 30) })
+}
+
+func requestsAreRecognised(t *testing.T, c conforming) {
+	t.Helper()
+	r := token.Request{Organization: "acme", Person: "bob", Key: sha256.Sum256([]byte("k"))}
+	body := sha256.Sum256([]byte("a"))
+	with := func(n *token.NewToken) { n.Request, n.Body = &r, body }
+	answered := func(at time.Time) (token.Answered, bool) {
+		t.Helper()
+		a, found, err := c.Answered(t.Context(), r, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, found
+	}
+	if a, found := answered(Noon); found {
+		t.Errorf("answered before it came: %+v", a)
+	}
+	n := c.issue(Noon, with)
+	if a, found := answered(Noon.Add(token.RepeatedWithin - time.Second)); !found || a.ID != n.Token.ID || a.Body != body || !a.At.Equal(Noon) {
+		t.Errorf("answered %v, %+v", found, a)
+	}
+	if _, err := c.try(Noon.Add(token.RepeatedWithin-time.Second), with); !errors.Is(err, token.ErrRepeated) {
+		t.Errorf("a second time: %v", err)
+	}
+	for _, other := range []token.Request{
+		{Organization: "globex", Person: "bob", Key: r.Key}, {Organization: "acme", Person: "erin", Key: r.Key}, {Organization: "acme", Person: "bob"},
+	} {
+		if _, found, err := c.Answered(t.Context(), other, Noon); found || err != nil {
+			t.Errorf("%+v is taken for another: %v", other, err)
+		}
+	}
+	if _, found := answered(Noon.Add(token.RepeatedWithin)); found {
+		t.Error("answered a day before")
+	}
+	c.issue(Noon.Add(token.RepeatedWithin), with)
 }

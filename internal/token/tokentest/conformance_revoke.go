@@ -94,7 +94,7 @@ func revokingDeletesWhatever(t *testing.T, c conforming) {
 	used.Credential.Use = token.Use{FirstAt: Noon.Add(time.Minute), LastAt: Noon.Add(time.Hour)}
 	c.PutCredential(used.Credential)
 	c.revoke(used.Token)
-	if got := c.record(used.Token.ID).LastUsedAt; !got.Equal(Noon.Add(time.Hour)) {
+	if got := c.record(used.Token.ID).Uses.Last().LastAt; !got.Equal(Noon.Add(time.Hour)) {
 		t.Errorf("last used at %v, want what the credential said", got)
 	}
 }

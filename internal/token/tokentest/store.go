@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,10 @@ type Store struct {
 	notices     []token.Revocation
 	calls       []string
 	fail        map[string]error
-	onToken     func(token.ID)
+	after       map[string]func()
+	requests    map[token.Request]token.Answered
 	marked      map[personKey]mark
+	rotations   []token.SecretChange
 	seen        map[personKey]time.Time
 }
 
@@ -44,6 +47,8 @@ var (
 	_ token.Writer = (*Store)(nil)
 	_ token.Store  = (*Store)(nil)
 	_ token.Lookup = (*Store)(nil)
+
+	_ token.RotationStore = (*Store)(nil)
 )
 
 // NewStore returns an empty store.
@@ -52,7 +57,8 @@ func NewStore() *Store {
 		tokens: map[token.ID]token.Token{}, credentials: map[token.ID]token.Credential{}, previous: map[token.ID]token.Credential{},
 		quotas: map[personKey]quota{}, people: map[personKey]token.Person{}, policies: map[string]token.Policy{},
 		issued: map[token.ID]token.NewToken{}, fail: map[string]error{}, marked: map[personKey]mark{},
-		seen: map[personKey]time.Time{},
+		requests: map[token.Request]token.Answered{},
+		seen:     map[personKey]time.Time{}, after: map[string]func(){},
 	}
 }
 
@@ -63,9 +69,24 @@ func (s *Store) Fail(method string, err error) {
 	s.fail[method] = err
 }
 
-// OnToken has f run after each Token call, outside the lock: what f changes happens
-// between the caller's read and its next step.
-func (s *Store) OnToken(f func(token.ID)) { s.onToken = f }
+// After has f run after the next call of a method that reads a token, outside the lock: what
+// f changes happens between the caller's read and its next step.
+func (s *Store) After(method string, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after[method] = f
+}
+
+// done runs what was to run after a call of a method.
+func (s *Store) done(method string) {
+	s.mu.Lock()
+	f := s.after[method]
+	delete(s.after, method)
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
 
 // Calls names the methods that were called, in order.
 func (s *Store) Calls() []string {
@@ -181,6 +202,11 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	if err := s.begin("Issue"); err != nil {
 		return err
 	}
+	if t.Request != nil {
+		if a, there := s.requests[*t.Request]; there && t.Token.CreatedAt.Before(a.At.Add(token.RepeatedWithin)) {
+			return token.ErrRepeated
+		}
+	}
 	active := 0
 	for _, other := range s.tokens {
 		if other.Organization == t.Token.Organization && other.Owner == t.Token.Owner &&
@@ -209,6 +235,9 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	if _, there := s.tokens[t.Token.ID]; there {
 		return fmt.Errorf("writing token %s: there is one", t.Token.ID)
 	}
+	if t.Request != nil {
+		s.requests[*t.Request] = token.Answered{Body: t.Body, ID: t.Token.ID, At: t.Token.CreatedAt}
+	}
 	q.issued++
 	s.quotas[k] = q
 	s.issued[t.Token.ID] = t
@@ -218,13 +247,25 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 	return nil
 }
 
+// Answered implements [token.Writer].
+func (s *Store) Answered(_ context.Context, r token.Request, now time.Time) (token.Answered, bool, error) {
+	defer s.done("Answered")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin("Answered"); err != nil {
+		return token.Answered{}, false, err
+	}
+	a, found := s.requests[r]
+	if !found || !now.Before(a.At.Add(token.RepeatedWithin)) {
+		return token.Answered{}, false, nil
+	}
+	return a, true, nil
+}
+
 // Token implements [token.Store].
 func (s *Store) Token(_ context.Context, id token.ID) (token.Token, error) {
-	t, err := s.token("Token", id)
-	if s.onToken != nil {
-		s.onToken(id)
-	}
-	return t, err
+	defer s.done("Token")
+	return s.token("Token", id)
 }
 
 // LateToken implements [token.Lookup].
@@ -247,11 +288,13 @@ func (s *Store) token(method string, id token.ID) (token.Token, error) {
 
 // Credential implements [token.Lookup].
 func (s *Store) Credential(_ context.Context, id token.ID) (token.Credential, error) {
+	defer s.done("Credential")
 	return s.credential("Credential", s.credentials, id)
 }
 
 // Previous implements [token.Lookup].
 func (s *Store) Previous(_ context.Context, id token.ID) (token.Credential, error) {
+	defer s.done("Previous")
 	return s.credential("Previous", s.previous, id)
 }
 
@@ -325,8 +368,9 @@ func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 		return false, nil
 	}
 	stored.RevokedAt, stored.RevokedBy, stored.RevokeReason = r.Token.RevokedAt, r.Token.RevokedBy, r.Token.RevokeReason
-	if living && c.Use.LastAt.After(stored.LastUsedAt) {
-		stored.LastUsedAt = c.Use.LastAt
+	if living && c.Use.LastAt.After(stored.Uses[c.Generation].LastAt) {
+		stored.Uses = maps.Clone(stored.Uses)
+		stored.Uses[c.Generation] = c.Use
 	}
 	s.tokens[id] = stored
 	s.audits = append(s.audits, r.Audit)

@@ -46,10 +46,11 @@ type Clock struct{ T time.Time }
 // Now is the clock's time.
 func (c *Clock) Now() time.Time { return c.T }
 
-// Service is an issuer, a manager and a verifier on one store and one clock.
+// Service is an issuer, a manager, a rotator and a verifier on one store and one clock.
 type Service struct {
 	*token.Issuer
 	*token.Manager
+	*token.Rotator
 	*token.Verifier
 
 	Store *Store
@@ -69,11 +70,17 @@ func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
 	if change != nil {
 		change(&c)
 	}
-	if s.Issuer, err = token.NewIssuer(c); err != nil {
-		tb.Fatal(err)
-	}
 	s.Manager, err = token.NewManager(token.ManagerConfig{Store: s.Store, Fold: strings.ToLower, Now: s.Clock.Now, Random: Random()})
 	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Rotator, err = token.NewRotator(token.RotatorConfig{
+		Store: s.Store, Prefix: c.Prefix, NotifyOn: c.NotifyOn, RetentionDays: c.RetentionDays, Now: s.Clock.Now, Random: c.Random,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if s.Issuer, err = token.NewIssuer(c); err != nil {
 		tb.Fatal(err)
 	}
 	if s.Verifier, err = token.NewVerifier(s.Store, c.Prefix, s.Clock.Now); err != nil {

@@ -39,7 +39,7 @@ func expiring(id, name string, days int) mail.Key {
 		Hint: "lk_…" + id[22:] + "_…x4Zq", ExpiresOn: today + token.Date(days),
 	}, Owner: bob}
 	if days > -2 {
-		k.LastUsedAt = (today - 3).Start()
+		k.Uses = token.Uses{1: {LastAt: (today - 3).Start()}}
 	}
 	return k
 }
