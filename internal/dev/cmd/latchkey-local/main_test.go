@@ -164,16 +164,21 @@ func TestTheReadmesFirstToken(t *testing.T) {
 		me      struct{ Name string }
 		run     struct{ Sent int }
 		mails   []struct{ Text string }
+		newer   struct{ Name string }
+		older   struct{ Name string }
 		revoked struct{ Status string }
 		refused struct{ Message string }
 	)
 	running := "URL=" + addressOf(message) + "\n"
-	shell(ctx, t, strings.Replace(script.String(), address, running, 1), &issued, &me, &run, &mails, &revoked, &refused)
+	shell(ctx, t, strings.Replace(script.String(), address, running, 1), &issued, &me, &run, &mails, &newer, &older, &revoked, &refused)
 	if issued.Secret == "" || me.Name != "Nightly export" {
 		t.Errorf("issued %t, and whoami says %q", issued.Secret != "", me.Name)
 	}
 	if run.Sent != 1 || len(mails) != 1 || !strings.Contains(mails[0].Text, "Nightly export") {
 		t.Errorf("the reminder sent %d notices, and there are %d mails: want one about the token", run.Sent, len(mails))
+	}
+	if newer.Name != "Nightly export" || older.Name != "Nightly export" {
+		t.Errorf("in the overlap whoami says %q and %q", newer.Name, older.Name)
 	}
 	if revoked.Status != "revoked" || refused.Message != "Unauthorized" {
 		t.Errorf("after revoking it is %q, and whoami says %q", revoked.Status, refused.Message)
