@@ -195,10 +195,14 @@ func (s *System) startServers(ctx context.Context) error {
 		return err
 	}
 	s.progress("creating table " + s.config.TableName)
-	if err := dynamo.CreateTable(ctx, NewDynamoDBClient(s.dynamoDBEndpoint), s.config.TableName); err != nil {
+	client := NewDynamoDBClient(s.dynamoDBEndpoint)
+	err := dynamo.CreateTable(ctx, client, s.config.TableName)
+	if err == nil {
+		err = dynamo.EnableStream(ctx, client, s.config.TableName)
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	s.changes, err = stream.Follow(ctx, s.dynamoDBEndpoint, s.config.TableName)
 	return err
 }
