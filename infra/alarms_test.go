@@ -199,6 +199,10 @@ func (o outcome) Verify(context.Context, string) (token.Credential, error) {
 
 func (o outcome) Used(context.Context, token.Credential, time.Time, string) error { return o.recorded }
 
+func (o outcome) RetiredUsed(context.Context, *token.RefusedError, time.Time, string) error {
+	return o.recorded
+}
+
 func TestMetricsAreMadeOfWhatTheAuthorizerLogs(t *testing.T) {
 	refused := func(reason token.Reason) outcome { return outcome{verdict: &token.RefusedError{Reason: reason}} }
 	for name, c := range map[string]struct {

@@ -237,8 +237,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"forget a quota":                      {[]part{{action: "DeleteItem", on: "QUOTA#"}}, nil},
 		"mark an address":                     {[]part{change("PEOPLE#", "undeliverable")}, []string{"feedback", "issue", "read", "revoke", "rotate"}},
 		"make an admin":                       {[]part{change("ADMINS#", "seen_at")}, []string{"issue", "read", "revoke", "rotate"}},
-		"learn who is an admin":               {[]part{{action: "Query", on: "ADMINS#"}}, []string{"remind"}},
-		"send somebody a notice":              {[]part{{action: "PutItem", on: "NOTICE#"}}, []string{"remind", "revoke"}},
+		"learn who is an admin":               {[]part{{action: "Query", on: "ADMINS#"}}, []string{"remind", "rotate"}},
+		"send somebody a notice":              {[]part{{action: "PutItem", on: "NOTICE#"}}, []string{"authorize", "remind", "revoke", "rotate"}},
 		"drop a notice":                       {[]part{{action: "DeleteItem", on: "NOTICE#"}}, nil},
 		"make up a mail":                      {[]part{{action: "PutItem", on: "MAIL#"}}, []string{"remind"}},
 	}

@@ -65,11 +65,11 @@ func TestAuditEntriesBecomeEvents(t *testing.T) {
 	})
 }
 
-// A revocation by somebody else cannot wait for the schedule.
+// A revocation by somebody else, and a secret in two hands, cannot wait for the schedule.
 func TestUrgentEventsStartTheReminder(t *testing.T) {
 	rule := of(t, usual).named(t, "AWS::Events::Rule", "UrgentRule").Properties
 	same(t, "source", items(at(rule, "EventPattern", "source")), []string{"latchkey"})
-	same(t, "kinds of event", items(at(rule, "EventPattern", "detail-type")), []string{"token.revoked"})
+	same(t, "kinds of event", items(at(rule, "EventPattern", "detail-type")), []string{"token.revoked", "token.rotation_refused"})
 	// Another deployment's events are on the same bus.
 	same(t, "deployment", items(at(rule, "EventPattern", "resources")), []string{"Table.Arn"})
 	target := at(rule, "Targets", "0")

@@ -70,7 +70,9 @@ var rights = map[string][]right{
 		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "POLICY#*", "SECRET#*", "TOKEN#*"}},
 		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
 		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*", "TOKEN#*"}},
-		{actions: put, on: onTable, keys: []string{"AUDIT#*", "SECRET#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "NOTICE#*", "SECRET#*"}},
+		// Whom to notify that two have the same secret.
+		{actions: query, on: onTable, keys: []string{"ADMINS#*"}},
 		{actions: remove, on: onTable, keys: []string{"SECRET#*"}},
 		{actions: check, on: onTable, keys: []string{"POLICY#*", "QUOTA#*"}},
 	},
@@ -83,7 +85,7 @@ var rights = map[string][]right{
 	},
 	"console": {},
 	"remind": {
-		{actions: get, on: onTable, keys: []string{"MAIL#*"}},
+		{actions: get, on: onTable, keys: []string{"MAIL#*", "NOTICE#*"}},
 		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*", "TOKEN#*"}},
 		{actions: query, on: onTable, keys: []string{"ADMINS#*"}},
 		{actions: query, on: "due"},
@@ -105,6 +107,8 @@ var deciding = []right{
 	{actions: get, on: onTable, keys: []string{"SECRET#*", "TOKEN#*"}},
 	{actions: update, on: onTable, keys: []string{"SECRET#*"}, attributes: []string{"pk", "sk", "use"}},
 	{actions: update, on: onTable, keys: []string{"TOKEN#*"}, attributes: []string{"pk", "seen", "sk"}},
+	// That a secret was used which its token no longer has.
+	{actions: put, on: onTable, keys: []string{"NOTICE#*"}},
 }
 
 // The actions on the table. What is not here nobody may do: scan, PartiQL, batch writes,

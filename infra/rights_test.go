@@ -37,9 +37,12 @@ func calls(t *testing.T) map[string]map[string][]string {
 
 // unseen are calls to the table that no event file leads to.
 var unseen = map[string][]string{
-	"issue":  {"dynamodb:PutItem QUOTA#*"}, // the first token of a person
-	"read":   {"dynamodb:Query live_org"},  // everyone's active tokens
-	"remind": {"dynamodb:GetItem MAIL#*"},  // after a run that died between SES's answer and its record
+	"issue": {"dynamodb:PutItem QUOTA#*"}, // the first token of a person
+	"read":  {"dynamodb:Query live_org"},  // everyone's active tokens
+	"remind": {
+		"dynamodb:GetItem MAIL#*",   // after a run that died between SES's answer and its record
+		"dynamodb:GetItem NOTICE#*", // whether an owner knows that a replaced secret is used
+	},
 }
 
 // beside are rights that are not for calls to the table: where mail comes from, and what

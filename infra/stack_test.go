@@ -22,6 +22,8 @@ var who = map[string]string{
 	"POST /v1/tokens/{id}/rotate":        "JWT PersonAuthorizer",
 	"POST /v1/tokens/{id}/rotate/cancel": "JWT PersonAuthorizer",
 	"GET /v1/whoami":                     "CUSTOM TokenAuthorizer",
+	"POST /v1/whoami/rotate":             "CUSTOM TokenAuthorizer",
+	"POST /v1/whoami/revoke":             "CUSTOM TokenAuthorizer",
 	"POST /v1/me/notices/resume":         "JWT PersonAuthorizer",
 	"GET /v1/openapi.yaml":               "NONE ",
 	"GET /":                              "NONE ",

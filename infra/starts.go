@@ -154,10 +154,14 @@ func startRotate(s Settings) error {
 	if err != nil {
 		return err
 	}
-	_, err = token.NewRotator(token.RotatorConfig{
+	rotator, err := token.NewRotator(token.RotatorConfig{
 		Store: table, Prefix: token.Prefix(s.Prefix), NotifyOn: schedule.First, RetentionDays: s.RetentionDays,
 		Now: clock, Random: rand.Reader,
 	})
+	if err != nil {
+		return err
+	}
+	_, err = token.NewSelfRotator(rotator, table, time.Duration(s.AdminsSeenWithinDays)*24*time.Hour)
 	return err
 }
 

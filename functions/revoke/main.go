@@ -34,5 +34,9 @@ func build(_ context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Revoke(log, claims, manager, store, time.Now), nil
+	verifier, err := token.NewVerifier(store, token.Prefix(c.Prefix), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return api.Revoke(log, claims, verifier, manager, store, time.Now), nil
 }

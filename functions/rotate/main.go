@@ -41,5 +41,13 @@ func build(_ context.Context, log *slog.Logger) (api.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Rotate(log, claims, rotator, store, time.Now), nil
+	self, err := token.NewSelfRotator(rotator, store, time.Duration(c.AdminsSeenWithinDays)*24*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := token.NewVerifier(store, token.Prefix(c.Prefix), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return api.Rotate(log, claims, verifier, self, store, time.Now), nil
 }

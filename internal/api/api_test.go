@@ -26,7 +26,10 @@ const (
 	getRoute    = "GET /v1/tokens/{id}"
 	revokeRoute = "POST /v1/tokens/{id}/revoke"
 	whoamiRoute = "GET /v1/whoami"
-	resumeRoute = "POST /v1/me/notices/resume"
+
+	rotateSelfRoute = "POST /v1/whoami/rotate"
+	endSelfRoute    = "POST /v1/whoami/revoke"
+	resumeRoute     = "POST /v1/me/notices/resume"
 )
 
 // service is the API on a store in memory, with what it logs.
@@ -51,13 +54,15 @@ func newService(t *testing.T) *service {
 	}
 	s.claims = claims
 	read := api.Read(log, claims, s.Manager, s.notices, s.Clock.Now)
+	revoke := api.Revoke(log, claims, s.Verifier, s.Manager, s.notices, s.Clock.Now)
 	s.handlers = map[string]api.Handler{
 		issueRoute:  api.Issue(log, claims, s.Issuer),
 		listRoute:   read,
 		getRoute:    read,
 		resumeRoute: read,
-		revokeRoute: api.Revoke(log, claims, s.Manager, s.notices, s.Clock.Now),
-		whoamiRoute: api.Verify(log, s.Verifier, s.Store, s.Clock.Now),
+		revokeRoute: revoke, endSelfRoute: revoke,
+		rotateSelfRoute: api.Rotate(log, claims, s.Verifier, s.SelfRotator, s.notices, s.Clock.Now),
+		whoamiRoute:     api.Verify(log, s.Verifier, s.Store, s.Clock.Now),
 	}
 	return s
 }
@@ -90,7 +95,7 @@ func load(t *testing.T, name string) request {
 func event(t *testing.T, routeKey string, p token.Principal, id token.ID, body string) request {
 	t.Helper()
 	name := "person.json"
-	if routeKey == whoamiRoute {
+	if strings.Contains(routeKey, "/whoami") {
 		name = "token.json"
 	}
 	r := load(t, name)

@@ -21,11 +21,14 @@ func Issue(log *slog.Logger, claims Claims, issuer *token.Issuer) Handler {
 		ExpiresInDays *int     `json:"expires_in_days,omitzero"`
 		ExpiresOn     *string  `json:"expires_on,omitzero"`
 		Scopes        []string `json:"scopes,omitzero"`
+		SelfRotation  bool     `json:"self_rotation,omitzero"`
 		Key           *string  `json:"-" header:"idempotency-key"`
 	}
 	return serve(log, map[string]endpoint{
 		"POST /v1/tokens": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
-			r := token.IssueRequest{Name: in.Name, ExpiresInDays: in.ExpiresInDays, ExpiresOn: in.ExpiresOn, Scopes: in.Scopes}
+			r := token.IssueRequest{
+				Name: in.Name, ExpiresInDays: in.ExpiresInDays, ExpiresOn: in.ExpiresOn, Scopes: in.Scopes, SelfRotation: in.SelfRotation,
+			}
 			if in.Key != nil {
 				body, err := json.Marshal(in) // the same whatever its spaces and its order
 				if err != nil {
@@ -84,7 +87,7 @@ func Read(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, n
 }
 
 // Revoke serves the routes of the function revoke.
-func Revoke(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, now func() time.Time) Handler {
+func Revoke(log *slog.Logger, claims Claims, checker Checker, m *token.Manager, notices Outcomes, now func() time.Time) Handler {
 	type request struct {
 		ID     string `json:"-" path:"id"`
 		Reason string `json:"reason,omitzero"`
@@ -94,11 +97,20 @@ func Revoke(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes,
 			t, err := m.Revoke(ctx, p, in.ID, in.Reason)
 			return changed(ctx, log, t, err, notices, now())
 		}),
+		"POST /v1/whoami/revoke": holder(checker, now, func(ctx context.Context, h token.Holder, _ token.Credential, _ struct{}) (answer, error) {
+			ended, err := m.RevokeSelf(ctx, h)
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{http.StatusOK, endedJSON{h.TokenID, ended}, h.TokenID}, nil
+		}),
 	})
 }
 
 // Rotate serves the routes of the function rotate.
-func Rotate(log *slog.Logger, claims Claims, rotator *token.Rotator, notices Outcomes, now func() time.Time) Handler {
+func Rotate(
+	log *slog.Logger, claims Claims, checker Checker, rotator *token.SelfRotator, notices Outcomes, now func() time.Time,
+) Handler {
 	type request struct {
 		ID            string          `json:"-" path:"id"`
 		ExpiresInDays *int            `json:"expires_in_days,omitzero"`
@@ -124,6 +136,14 @@ func Rotate(log *slog.Logger, claims Claims, rotator *token.Rotator, notices Out
 		"POST /v1/tokens/{id}/rotate/cancel": person(claims, func(ctx context.Context, p token.Principal, in one) (answer, error) {
 			t, err := rotator.Cancel(ctx, p, in.ID)
 			return changed(ctx, log, t, err, notices, now())
+		}),
+		"POST /v1/whoami/rotate": holder(checker, now, func(ctx context.Context, h token.Holder, c token.Credential, _ struct{}) (answer, error) {
+			issued, err := rotator.RotateSelf(ctx, h)
+			if err != nil {
+				return answer{}, err
+			}
+			c.ExpiresAt = issued.ExpiresAt()
+			return answer{http.StatusOK, renewedJSON{newWhoamiJSON(issued.Token, c), issued.Secret.Reveal()}, issued.ID}, nil
 		}),
 	})
 }
@@ -163,7 +183,7 @@ type TokenReader interface {
 // in.
 func Verify(log *slog.Logger, checker Checker, tokens TokenReader, now func() time.Time) Handler {
 	return serve(log, map[string]endpoint{
-		"GET /v1/whoami": holder(checker, now, func(ctx context.Context, c token.Credential, _ struct{}) (answer, error) {
+		"GET /v1/whoami": holder(checker, now, func(ctx context.Context, _ token.Holder, c token.Credential, _ struct{}) (answer, error) {
 			t, err := tokens.Token(ctx, c.TokenID)
 			if errors.Is(err, token.ErrNotFound) {
 				return answer{}, errInvalidToken

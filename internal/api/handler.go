@@ -137,7 +137,9 @@ type Checker interface {
 // holder adapts a call of the domain on behalf of an API token. It checks the secret again,
 // so that even behind an authorizer whose result is cached a revoked token gets no answer
 // here. The answer says when the secret stops working, whatever else becomes of the request.
-func holder[In any](checker Checker, now func() time.Time, f func(context.Context, token.Credential, In) (answer, error)) endpoint {
+func holder[In any](
+	checker Checker, now func() time.Time, f func(context.Context, token.Holder, token.Credential, In) (answer, error),
+) endpoint {
 	fields := inputOf(reflect.TypeFor[In]())
 	return func(ctx context.Context, c *call) (answer, error) {
 		id, generation, err := c.presented()
@@ -146,12 +148,8 @@ func holder[In any](checker Checker, now func() time.Time, f func(context.Contex
 		}
 		c.log = append(c.log, "token_id", string(id))
 		credential, err := checker.Check(ctx, id, generation)
-		if refused, ok := errors.AsType[*token.RefusedError](err); ok {
-			c.log = append(c.log, "reason", string(refused.Reason))
-			return answer{}, errInvalidToken
-		}
 		if err != nil {
-			return answer{}, err
+			return answer{}, c.refused(err)
 		}
 		c.log = append(c.log, "org_id", credential.Organization)
 		c.announce(credential.EndsAt(), now())
@@ -159,8 +157,20 @@ func holder[In any](checker Checker, now func() time.Time, f func(context.Contex
 		if err := fields.read(c, &in); err != nil {
 			return answer{}, err
 		}
-		return f(ctx, credential, in)
+		by := c.RequestContext.HTTP
+		a, err := f(ctx, token.Holder{TokenID: id, Generation: generation, Address: by.SourceIP, Client: by.UserAgent}, credential, in)
+		return a, c.refused(err)
 	}
+}
+
+// refused makes one answer of all reasons why a secret is not valid; the log has the reason.
+func (c *call) refused(err error) error {
+	refused, ok := errors.AsType[*token.RefusedError](err)
+	if !ok {
+		return err
+	}
+	c.log = append(c.log, "reason", string(refused.Reason))
+	return errInvalidToken
 }
 
 // presented is which secret the authorizer let in.

@@ -181,6 +181,19 @@ func newWhoamiJSON(t token.Token, c token.Credential) whoamiJSON {
 	return whoamiJSON{t.ID, t.Name, c.Organization, orNull(c.Owner.ID), c.Owner.Type, c.Scopes, c.EndsAt()}
 }
 
+// renewedJSON is a token that has replaced its own secret, with the new one. Its holder
+// learns no more of it than before.
+type renewedJSON struct {
+	Token  whoamiJSON `json:"token"`
+	Secret string     `json:"secret"`
+}
+
+// endedJSON says what a secret's holder has ended.
+type endedJSON struct {
+	TokenID token.ID    `json:"token_id"`
+	Ended   token.Ended `json:"ended"`
+}
+
 func orNull(s string) *string {
 	if s == "" {
 		return nil

@@ -288,9 +288,9 @@ func TestHandlersFailClosed(t *testing.T) {
 	}
 	noClaims := &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{}}
 	before := len(s.Store.Calls())
-	for _, route := range []string{issueRoute, listRoute, getRoute, revokeRoute, resumeRoute, whoamiRoute} {
+	for _, route := range []string{issueRoute, listRoute, getRoute, revokeRoute, resumeRoute, whoamiRoute, rotateSelfRoute, endSelfRoute} {
 		wrong := lambda
-		if route == whoamiRoute {
+		if strings.Contains(route, "/whoami") {
 			wrong = jwt
 		}
 		for name, authorizer := range map[string]*events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
@@ -315,7 +315,7 @@ func TestHandlersAnswerTheirRouteOnly(t *testing.T) {
 	s := newService(t)
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
 	before := len(s.Store.Calls())
-	for _, route := range []string{issueRoute, listRoute, getRoute, revokeRoute, resumeRoute, whoamiRoute} {
+	for _, route := range []string{issueRoute, listRoute, getRoute, revokeRoute, resumeRoute, whoamiRoute, rotateSelfRoute, endSelfRoute} {
 		for _, key := range []string{"", "$default", route + "/", strings.ToLower(route), "ANY /{proxy+}", "DELETE /v1/tokens", "GET /"} {
 			r := event(t, route, tokentest.Bob, made.ID, `{"name":"x","expires_in_days":30}`)
 			r.RouteKey, r.RequestContext.RouteKey = key, key

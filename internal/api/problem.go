@@ -43,11 +43,13 @@ var statuses = map[token.Code]int{
 	token.CodeUsed:             http.StatusConflict,
 	token.CodeRotated:          http.StatusConflict,
 	token.CodeAnswered:         http.StatusConflict,
+	token.CodeRefused:          http.StatusConflict,
 	token.CodeKeyReused:        http.StatusUnprocessableEntity,
 	CodePayloadTooLarge:        http.StatusRequestEntityTooLarge,
 	CodeUnsupportedMediaType:   http.StatusUnsupportedMediaType,
 	CodeInternal:               http.StatusInternalServerError,
 	token.CodeDailyLimit:       http.StatusTooManyRequests,
+	token.CodeTooSoon:          http.StatusTooManyRequests,
 	token.CodeUnavailable:      http.StatusServiceUnavailable,
 }
 

@@ -23,7 +23,7 @@ func TestProblems(t *testing.T) {
 		token.CodeNotFound: 404, token.CodeLimitReached: 409, api.CodePayloadTooLarge: 413, api.CodeUnsupportedMediaType: 415,
 		api.CodeInternal: 500, token.CodeUnavailable: 503, token.CodeDailyLimit: 429, token.CodeEmailUnusable: 403,
 		token.CodeEnded: 409, token.CodeUnused: 409, token.CodeUsed: 409, token.CodeRotated: 409,
-		token.CodeAnswered: 409, token.CodeKeyReused: 422,
+		token.CodeAnswered: 409, token.CodeKeyReused: 422, token.CodeRefused: 409, token.CodeTooSoon: 429,
 	}
 	if len(api.Codes()) != len(statuses) {
 		t.Errorf("there are %d codes, %d are known here", len(api.Codes()), len(statuses))

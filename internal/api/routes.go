@@ -39,6 +39,8 @@ var routes = []Route{
 	{"POST", "/v1/me/notices/resume", "read", AuthPerson},
 	{"POST", "/v1/tokens/{id}/revoke", "revoke", AuthPerson},
 	{"GET", "/v1/whoami", "verify", AuthToken},
+	{"POST", "/v1/whoami/rotate", "rotate", AuthToken},
+	{"POST", "/v1/whoami/revoke", "revoke", AuthToken},
 	{"GET", "/v1/openapi.yaml", "console", AuthNone},
 	{"HEAD", "/v1/openapi.yaml", "console", AuthNone},
 	{"GET", "/", "console", AuthNone},

@@ -78,7 +78,7 @@ var layers = map[string][]string{
 	"internal/feedback":      {"internal/notice", "internal/token"},
 	"internal/dynamo":        {"internal/awsenv", "internal/notice", "internal/token"},
 	"internal/reminder":      {"internal/email", "internal/notice", "internal/reminder/mail", "internal/token"},
-	"internal/reminder/mail": {"internal/token"},
+	"internal/reminder/mail": {"internal/notice", "internal/token"},
 	"internal/ses":           {"internal/awsenv", "internal/email", "internal/reminder", "internal/reminder/mail", "internal/token"},
 	"internal/console":       {"internal/config"},
 	// It also starts each function's parts with the settings, as the function would.

@@ -45,11 +45,14 @@ type Verifier interface {
 	Verify(ctx context.Context, presented string) (token.Credential, error)
 }
 
-// Recorder notes that a token was used.
+// Recorder notes that a secret was used.
 type Recorder interface {
 	// Used records the time of a secret's use and the network that it came from, unless a
 	// recent one is recorded.
 	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
+	// RetiredUsed has the owner of a token notified that a secret was refused which the
+	// token no longer has, once a day.
+	RetiredUsed(ctx context.Context, r *token.RefusedError, at time.Time, from string) error
 }
 
 // Config is what an [Authorizer] needs. All of it is required but Networks.
@@ -64,7 +67,10 @@ type Config struct {
 }
 
 // Authorizer answers authorizer events.
-type Authorizer struct{ c Config }
+type Authorizer struct {
+	c        Config
+	notified notified
+}
 
 // New refuses a half-built configuration.
 func New(c Config) (*Authorizer, error) {
@@ -74,7 +80,7 @@ func New(c Config) (*Authorizer, error) {
 	if c.Denial != Unauthorized && c.Denial != Forbidden {
 		return nil, fmt.Errorf("authorizer: denial %q: want %q or %q", c.Denial, Unauthorized, Forbidden)
 	}
-	return &Authorizer{c}, nil
+	return &Authorizer{c: c}, nil
 }
 
 // event has the fields of all three kinds of authorizer event that matter here.
@@ -111,6 +117,7 @@ func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, erro
 	if refused, ok := errors.AsType[*token.RefusedError](err); ok {
 		log.InfoContext(ctx, "decision", "outcome", "deny", "reason", string(refused.Reason),
 			"token_id", string(refused.TokenID), "org_id", refused.Organization)
+		a.notify(ctx, log, refused, e.network(a.c.Networks))
 		if a.c.Denial == Unauthorized {
 			return nil, errUnauthorized
 		}
@@ -155,6 +162,20 @@ func (a *Authorizer) record(ctx context.Context, log *slog.Logger, c token.Crede
 	if err := a.c.Recorder.Used(ctx, c, a.c.Now(), from); err != nil {
 		log.WarnContext(ctx, "recording the use of a token",
 			"token_id", string(c.TokenID), "first_use", first, "error", err.Error())
+	}
+}
+
+// notify has the owner of a token notified that a secret was used which it no longer has.
+// That this fails, and that it was done today, is no concern of whoever is refused.
+func (a *Authorizer) notify(ctx context.Context, log *slog.Logger, r *token.RefusedError, from string) {
+	now := a.c.Now()
+	if r.Owner.Type != token.OwnerPerson || !a.notified.first(r.TokenID, token.DateOf(now)) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if err := a.c.Recorder.RetiredUsed(ctx, r, now, from); err != nil {
+		log.WarnContext(ctx, "notifying of a replaced secret", "token_id", string(r.TokenID), "error", err.Error())
 	}
 }
 

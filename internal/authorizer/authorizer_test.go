@@ -32,6 +32,16 @@ type recorder struct {
 	used []token.ID
 	from []string
 	err  error
+
+	retired []token.RefusedError
+}
+
+func (r *recorder) RetiredUsed(ctx context.Context, e *token.RefusedError, _ time.Time, from string) error {
+	if _, ok := ctx.Deadline(); !ok || from != "" && !strings.HasSuffix(from, "/24") {
+		return errors.New("no deadline, or a whole address")
+	}
+	r.retired, r.from = append(r.retired, *e), append(r.from, from)
+	return r.err
 }
 
 func (r *recorder) Used(ctx context.Context, c token.Credential, at time.Time, from string) error {

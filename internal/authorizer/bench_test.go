@@ -23,6 +23,8 @@ func (f free) Credential(context.Context, token.ID) (token.Credential, error) {
 	return f.credential, nil
 }
 
+func (f free) RetiredUsed(context.Context, *token.RefusedError, time.Time, string) error { return nil }
+
 func (f free) Used(context.Context, token.Credential, time.Time, string) error { return nil }
 
 // BenchmarkHandle leaves out the read of the table, which is nearly all of the time.

@@ -44,6 +44,7 @@ type Read struct {
 // Revoke is the environment of functions/revoke.
 type Revoke struct {
 	Table
+	Token
 	Person
 }
 
@@ -53,6 +54,7 @@ type Rotate struct {
 	Token
 	Retention
 	Notices
+	Admins
 	Person
 }
 

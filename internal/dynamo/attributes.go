@@ -57,6 +57,10 @@ const (
 	attrRotation     = "rotation"
 	attrFingerprints = "fingerprints"
 
+	// Of a record's rotation.
+	attrOldExpiresAt  = "old_expires_at"
+	attrOldGeneration = "old_generation"
+
 	// Of a token's entry in the queue.
 	attrToken        = "token"
 	attrDueShard     = "due_shard"
@@ -76,7 +80,7 @@ const (
 	// Of a person.
 	attrPerson          = "person_id"
 	attrEmail           = "email"
-	attrAdmin           = "admin"
+	attrRole            = "role" // last seen: admin, manager or none
 	attrSeenAt          = "seen_at"
 	attrUndeliverable   = "undeliverable"    // the address that mail does not reach; it says nothing of another
 	attrUndeliverableAt = "undeliverable_at" // since when that is known

@@ -38,6 +38,9 @@ func (b backend) PutPolicy(organization string, p token.Policy) {
 	b.t.Helper()
 	item := key("POLICY#"+encoded(organization), "POLICY")
 	item["version"], item["max_days"] = numberValue(p.Version), numberValue(p.MaxDays)
+	if p.NoSelfRotation {
+		item["self_rotation"] = &types.AttributeValueMemberBOOL{Value: false}
+	}
 	b.put(b.t, item)
 }
 

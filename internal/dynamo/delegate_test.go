@@ -125,13 +125,13 @@ func TestAdminsSeenLast(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
 	for i := range 120 {
-		p := token.Person{Organization: "acme", ID: fmt.Sprintf("admin%03d", i), Email: fmt.Sprintf("a%d@acme.example", i), Admin: true}
+		p := token.Person{Organization: "acme", ID: fmt.Sprintf("admin%03d", i), Email: fmt.Sprintf("a%d@acme.example", i), Role: token.RoleAdmin}
 		if _, err := tb.KeepPerson(t.Context(), p, tb.now.Add(time.Duration(i)*time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	demoted := token.Person{Organization: "acme", ID: "admin118"}
-	if err := tb.Demote(t.Context(), demoted.Organization, demoted.ID); err != nil {
+	if err := tb.Demote(t.Context(), demoted.Organization, demoted.ID, token.RoleNone); err != nil {
 		t.Fatal(err)
 	}
 	asked := 0

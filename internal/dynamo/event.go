@@ -29,4 +29,4 @@ const (
 )
 
 // UrgentEvents are the detail types of the events that start a run of the reminder at once.
-func UrgentEvents() []string { return []string{"token.revoked"} }
+func UrgentEvents() []string { return []string{"token.revoked", "token.rotation_refused"} }

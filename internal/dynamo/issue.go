@@ -163,7 +163,12 @@ func (s *Store) Policy(ctx context.Context, organization string) (token.Policy, 
 	if err != nil {
 		return token.Policy{}, fmt.Errorf("reading a policy: %w", err)
 	}
-	return token.Policy{Version: int(number(i, attrVersion)), MaxDays: int(number(i, attrMaxDays))}, nil
+	// Only a written yes or nothing at all allows what a policy can forbid.
+	_, said := i[attrSelfRotation]
+	return token.Policy{
+		Version: int(number(i, attrVersion)), MaxDays: int(number(i, attrMaxDays)),
+		NoSelfRotation: said && !flag(i, attrSelfRotation),
+	}, nil
 }
 
 // policyIs is the condition that the policy has not changed since it was read.

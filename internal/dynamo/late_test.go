@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/dev/local/faulty"
 	"latchkey/internal/notice"
 	"latchkey/internal/token"
+	"latchkey/internal/token/tokentest"
 )
 
 // late is a table on which something can be done between a writer's read and its write.
@@ -89,6 +90,9 @@ func TestALateWriterMakesNothing(t *testing.T) {
 			Ref: entry(n).Ref, Outcomes: []notice.Outcome{sent(tb, n)}, Next: n.NotifyOn + 1, HasNext: true,
 		}}})
 	}
+	rotate := func(ctx context.Context, tb table, n token.NewToken) error {
+		return tb.Rotate(ctx, tokentest.NewSecretChange(t, n.Credential, n.Token, tb.now))
+	}
 	lease := func(ctx context.Context, tb table, n token.NewToken) error {
 		_, _, err := tb.Lease(ctx, entry(n), run(tb), tb.now)
 		return err
@@ -109,6 +113,12 @@ func TestALateWriterMakesNothing(t *testing.T) {
 			_, err := tb.Revoke(ctx, tb.revocation(t, n.Token))
 			return err
 		}, operation: transaction},
+		"a rotation": {late: rotate, operation: transaction, may: true},
+		"the end of a secret before a rotation": {first: rotate, late: func(ctx context.Context, tb table, n token.NewToken) error {
+			was := n.Credential
+			was.Previous = true
+			return tb.EndPrevious(ctx, token.EndedSecret{Secret: was, Audit: tb.revocation(t, n.Token).Audit})
+		}, operation: transaction, may: true},
 		"a lease": {late: lease, operation: update},
 		"a release": {first: lease, late: func(ctx context.Context, tb table, n token.NewToken) error {
 			return tb.Release(ctx, entry(n).Ref, "run", notice.Failure{Since: tb.now, RetryAt: tb.now})

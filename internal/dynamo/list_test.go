@@ -110,9 +110,9 @@ func TestNoIndexHoldsAHash(t *testing.T) {
 func TestAdminsAreKeptCurrent(t *testing.T) {
 	t.Parallel()
 	tb := newTable(t)
-	alice := token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Admin: true}
+	alice := token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Role: token.RoleAdmin}
 	moved, former := alice, alice
-	moved.Email, former.Admin = "alice@new.example", false
+	moved.Email, former.Role = "alice@new.example", token.RoleManager
 	keep := func(p token.Person, after time.Duration) {
 		t.Helper()
 		if _, err := tb.KeepPerson(t.Context(), p, tb.now.Add(after)); err != nil {
@@ -130,7 +130,7 @@ func TestAdminsAreKeptCurrent(t *testing.T) {
 	keep(alice, 0)
 	keep(moved, time.Minute)
 	are("with a new address", moved)
-	if err := tb.Demote(t.Context(), "acme", "alice"); err != nil {
+	if err := tb.Demote(t.Context(), "acme", "alice", token.RoleManager); err != nil {
 		t.Fatal(err)
 	}
 	are("without the role")

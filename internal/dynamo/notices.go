@@ -235,6 +235,9 @@ func (s *Store) mark(run string, m notice.Mark) (types.TransactWriteItem, error)
 			update = update.Set(expression.Name(outcomeName(o.Kind, o.Date)), expression.Value(newOutcomeItem(o)))
 		}
 	}
+	for _, o := range m.Forget {
+		update = update.Remove(expression.Name(outcomeName(o.Kind, o.Date)))
+	}
 	if m.HasNext {
 		update = update.Set(expression.Name(attrDueKey), expression.Value(dateKey(m.Next, m.ID)))
 	} else {
@@ -247,7 +250,7 @@ func (s *Store) mark(run string, m notice.Mark) (types.TransactWriteItem, error)
 // about: what became of it, or that one admin fewer is notified in the owner's place.
 func (s *Store) markSubject(subject notice.Subject, o notice.Outcome) (types.TransactWriteItem, error) {
 	name := outcomeName(subject.Kind, subject.Date)
-	if o.Kind == notice.Revoked {
+	if o.Kind.Happened() {
 		return s.update(queueKey(subject.ID), expression.Set(expression.Name(name), expression.Value(newOutcomeItem(o))),
 			expression.Name(attrToken).AttributeExists())
 	}

@@ -50,13 +50,13 @@ func (s *Store) keepAfter(ctx context.Context, kept item, p token.Person, now ti
 	marked := text(kept, attrUndeliverable) != ""
 	forgive := marked && now.Sub(momentOf(kept, attrUndeliverableAt)) >= undeliverableFor
 	p.Undeliverable = marked && !forgive && text(kept, attrUndeliverable) == p.Email
-	wasAdmin := flag(kept, attrAdmin)
-	if kept != nil && text(kept, attrEmail) == p.Email && wasAdmin == p.Admin && !forgive &&
+	was := roleOf(kept)
+	if kept != nil && text(kept, attrEmail) == p.Email && was == p.Role && !forgive &&
 		now.Sub(momentOf(kept, attrSeenAt)) < seenEvery {
 		return p, nil
 	}
 	// The directory of admins first: if the second write fails, the next call repeats both.
-	if p.Admin || wasAdmin {
+	if p.Role == token.RoleAdmin || was == token.RoleAdmin {
 		if err := s.keep(ctx, adminKey(p.Organization, p.ID), p, false, now); err != nil {
 			return token.Person{}, fmt.Errorf("keeping an admin: %w", err)
 		}
@@ -74,7 +74,7 @@ func (s *Store) keep(ctx context.Context, k item, p token.Person, forgive bool, 
 		Set(expression.Name(attrOrganization), expression.Value(p.Organization)).
 		Set(expression.Name(attrPerson), expression.Value(p.ID)).
 		Set(expression.Name(attrEmail), expression.Value(p.Email)).
-		Set(expression.Name(attrAdmin), expression.Value(p.Admin)).
+		Set(expression.Name(attrRole), expression.Value(roles[p.Role])).
 		Set(seen, expression.Value(now.Unix()))
 	if forgive {
 		update = update.Remove(expression.Name(attrUndeliverable)).Remove(expression.Name(attrUndeliverableAt))
@@ -85,19 +85,19 @@ func (s *Store) keep(ctx context.Context, k item, p token.Person, forgive bool, 
 
 // Demote implements [token.People]. Admins reads the same record, so this is enough. It
 // reads first: most people without a role have never had one.
-func (s *Store) Demote(ctx context.Context, organization, id string) error {
+func (s *Store) Demote(ctx context.Context, organization, id string, to token.Role) error {
 	kept, err := s.get(ctx, personKey(organization, id))
 	if err != nil {
 		return fmt.Errorf("reading a person: %w", err)
 	}
-	if !flag(kept, attrAdmin) {
+	if roleOf(kept) <= to {
 		return nil
 	}
-	admin := expression.Name(attrAdmin)
-	_, err = s.writeIf(ctx, admin.Equal(expression.Value(true)),
-		personKey(organization, id), expression.Set(admin, expression.Value(false)))
+	role := expression.Name(attrRole)
+	_, err = s.writeIf(ctx, role.Equal(expression.Value(text(kept, attrRole))),
+		personKey(organization, id), expression.Set(role, expression.Value(roles[to])))
 	if err != nil {
-		return fmt.Errorf("writing that a person is no admin: %w", err)
+		return fmt.Errorf("writing that a person has lost a role: %w", err)
 	}
 	return nil
 }
@@ -130,10 +130,23 @@ func flag(i item, name string) bool {
 	return ok && b.Value
 }
 
+// roles are how they are stored.
+var roles = map[token.Role]string{token.RoleAdmin: "admin", token.RoleManager: "manager", token.RoleNone: "none"}
+
+// roleOf is the role of a person; what is not known is none.
+func roleOf(i item) token.Role {
+	for role, stored := range roles {
+		if text(i, attrRole) == stored {
+			return role
+		}
+	}
+	return token.RoleNone
+}
+
 func decodePerson(i item) token.Person {
 	email := text(i, attrEmail)
 	return token.Person{
-		Organization: text(i, attrOrganization), ID: text(i, attrPerson), Email: email, Admin: flag(i, attrAdmin),
+		Organization: text(i, attrOrganization), ID: text(i, attrPerson), Email: email, Role: roleOf(i),
 		Undeliverable: email != "" && text(i, attrUndeliverable) == email,
 	}
 }
@@ -174,7 +187,7 @@ func (s *Store) Admins(
 ) ([]token.Person, error) {
 	e, err := expression.NewBuilder().
 		WithKeyCondition(expression.Key(attrPK).Equal(expression.Value("ADMINS#" + encoded(organization)))).
-		WithFilter(expression.Name(attrAdmin).Equal(expression.Value(true)).
+		WithFilter(expression.Name(attrRole).Equal(expression.Value(roles[token.RoleAdmin])).
 			And(expression.Name(attrSeenAt).GreaterThanEqual(expression.Value(since.Unix())))).
 		WithProjection(expression.NamesList(expression.Name(attrPerson), expression.Name(attrSeenAt))).Build()
 	if err != nil {
@@ -208,7 +221,7 @@ func (s *Store) Admins(
 			return nil, err
 		}
 		for _, id := range ids {
-			if p, ok := people[id]; ok && p.Admin && use(p) {
+			if p, ok := people[id]; ok && p.Role == token.RoleAdmin && use(p) {
 				if admins = append(admins, p); len(admins) == limit {
 					return admins, nil
 				}

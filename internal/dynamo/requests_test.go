@@ -52,7 +52,7 @@ func watched(t *testing.T) (table, *recorder) {
 func everything(t *testing.T, tb table, after func(operation string)) {
 	t.Helper()
 	ctx := t.Context()
-	admin := token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Admin: true}
+	admin := token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Role: token.RoleAdmin}
 	n := tb.newToken(t, 30)
 	id, d := n.Token.ID, notice.Due{Ref: notice.Ref{ID: n.Token.ID}, On: n.NotifyOn}
 	r := tb.revocation(t, n.Token)
@@ -76,6 +76,7 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 		}
 		return err
 	}
+	aside := tb.revocation(t, n.Token)
 	revoke := func() error {
 		r.Audit.ID = newID(t, tb.now)
 		_, err := tb.Revoke(ctx, r)
@@ -113,7 +114,7 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 			return err
 		}},
 		{"KeepPerson", func() error { _, err := tb.KeepPerson(ctx, admin, tb.now.Add(2*time.Second)); return err }},
-		{"Demote", func() error { return tb.Demote(ctx, "acme", "alice") }},
+		{"Demote", func() error { return tb.Demote(ctx, "acme", "alice", token.RoleNone) }},
 		{"MarkUndeliverable", func() error { return tb.MarkUndeliverable(ctx, admin, tb.now) }},
 		{"ClearUndeliverable", func() error { return tb.ClearUndeliverable(ctx, "acme", "alice") }},
 		{"PeopleByID", func() error { _, err := tb.PeopleByID(ctx, "acme", []string{"alice"}); return err }},
@@ -145,6 +146,19 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 				return err
 			}
 			return tb.Rotate(ctx, tokentest.NewSecretChange(t, was, record, tb.now))
+		}},
+		{"RotationRefused", func() error {
+			return tb.RotationRefused(ctx, token.RefusedRotation{Token: n.Token, Audit: aside.Audit, Recipients: map[token.ID]string{aside.Notice: "bob"}})
+		}},
+		{"RetiredUsed", func() error {
+			return tb.RetiredUsed(ctx, &token.RefusedError{TokenID: id, Organization: "acme", Owner: n.Token.Owner}, tb.now, "")
+		}},
+		{"EndPrevious", func() error {
+			previous, err := tb.Previous(ctx, id)
+			if err != nil {
+				return err
+			}
+			return tb.EndPrevious(ctx, token.EndedSecret{Secret: previous, Audit: tb.revocation(t, n.Token).Audit})
 		}},
 		{"Revoke", revoke},
 		{"Revoke again", revoke},
@@ -235,7 +249,7 @@ func TestEveryWriteIsConditional(t *testing.T) {
 	})
 	for _, operation := range []string{
 		"Issue", "Issue to a full quota", "KeepPerson", "KeepKnown", "Demote", "MarkUndeliverable", "ClearUndeliverable", "Used", "Lease", "Release",
-		"Mark", "Bounce", "Revoke", "Revoke again",
+		"Mark", "Bounce", "RotationRefused", "RetiredUsed", "EndPrevious", "Revoke", "Revoke again",
 	} {
 		if !written[operation] {
 			t.Errorf("%s: no write was seen", operation)

@@ -39,6 +39,9 @@ func (s *Store) Revoke(ctx context.Context, r token.Revocation) (bool, error) {
 			if c.Organization != r.Token.Organization {
 				return false, token.ErrNotFound
 			}
+			if r.Generation != 0 && c.Generation != r.Generation {
+				return false, token.ErrChanged
+			}
 			// Whose quota it is counted in, and who is notified, whatever the record says.
 			r.Token.Owner = c.Owner
 		}

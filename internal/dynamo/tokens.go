@@ -73,8 +73,8 @@ func rotationValue(r token.Rotation) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: item{
 		"version": numberValue(r.Version), "rotated_at": numberValue(r.RotatedAt.Unix()),
 		"by_kind": stringValue(string(r.RotatedBy.Kind)), "by": stringValue(r.RotatedBy.ID),
-		"old_hint": stringValue(r.OldHint), "old_generation": numberValue(r.OldGeneration),
-		"old_expires_at": numberValue(r.OldExpiresAt.Unix()), attrOverlap: numberValue(int64(r.Overlap / time.Second)),
+		"old_hint": stringValue(r.OldHint), attrOldGeneration: numberValue(r.OldGeneration),
+		attrOldExpiresAt: numberValue(r.OldExpiresAt.Unix()), attrOverlap: numberValue(int64(r.Overlap / time.Second)),
 		"old_lifetime": numberValue(r.OldLifetime),
 	}}
 }
@@ -87,8 +87,8 @@ func rotationOf(i item) *token.Rotation {
 	return &token.Rotation{
 		Version: int(number(m.Value, "version")), RotatedAt: momentOf(m.Value, "rotated_at"),
 		RotatedBy: token.Actor{Kind: token.ActorKind(text(m.Value, "by_kind")), ID: text(m.Value, "by")},
-		OldHint:   text(m.Value, "old_hint"), OldGeneration: int(number(m.Value, "old_generation")),
-		OldExpiresAt: momentOf(m.Value, "old_expires_at"), Overlap: time.Duration(number(m.Value, attrOverlap)) * time.Second,
+		OldHint:   text(m.Value, "old_hint"), OldGeneration: int(number(m.Value, attrOldGeneration)),
+		OldExpiresAt: momentOf(m.Value, attrOldExpiresAt), Overlap: time.Duration(number(m.Value, attrOverlap)) * time.Second,
 		OldLifetime: int(number(m.Value, "old_lifetime")),
 	}
 }

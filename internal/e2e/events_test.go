@@ -85,6 +85,8 @@ func TestEvents(t *testing.T) {
 		// A new secret is taken back, also one that has replaced another.
 		{[]string{"rotate-good", "rotate-cancel"}, "", ""},
 		{[]string{"rotate-good", "rotate-other-version"}, `\"replace\": 7`, `\"replace\": 2`},
+		// Somebody still uses a secret that was replaced.
+		{[]string{"rotate-end-now", "authorize-good"}, "", ""},
 		// Admins are notified where an owner cannot be reached.
 		{[]string{"feedback-bounce-permanent", "remind-7-days"}, "", ""},
 		// Owners are notified of what somebody else has revoked.

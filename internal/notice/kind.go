@@ -14,7 +14,23 @@ type Kind string
 // Revoked notifies an owner that somebody else has revoked their token.
 const Revoked Kind = "revoked"
 
-const expires = "expires-"
+// Kinds of notices about a rotation.
+const (
+	// OldUsed is that the old secret of a token was used after the new one, and ends within
+	// a day.
+	OldUsed Kind = "old-used"
+	// Renewed is that a token has replaced its own secret, once a day.
+	Renewed Kind = "renewed"
+	// RotationRefused notifies owner and admins that two have the same secret of a token.
+	RotationRefused Kind = "rotation-refused"
+	// RetiredUsed is that a secret was used which the token no longer has, once a day.
+	RetiredUsed Kind = "retired-used"
+)
+
+const (
+	expires = "expires-"
+	unused  = "unused-"
+)
 
 // Expires is the notice so many days before a token's expiry date; 0 is the one on the
 // date itself, which says that the token has expired.
@@ -29,6 +45,35 @@ func (k Kind) Days() (int, bool) {
 	days, err := strconv.Atoi(digits)
 	return days, err == nil && Expires(days) == k
 }
+
+// Unused is the notice so many days before the old secret of a token ends while its new one
+// was not used; 0 is the one on the date itself, on which the old one has ended.
+func Unused(days int) Kind { return Kind(unused + strconv.Itoa(days)) }
+
+// Topic is what a kind is about, whatever its days.
+func (k Kind) Topic() Topic {
+	switch {
+	case strings.HasPrefix(string(k), expires):
+		return Ends
+	case strings.HasPrefix(string(k), unused):
+		return NotUsed
+	default:
+		return Topic(k)
+	}
+}
+
+// Topic is a kind, or one for those that differ in their days alone.
+type Topic string
+
+// The topics that are no kinds.
+const (
+	Ends    Topic = "expires"
+	NotUsed Topic = "unused"
+)
+
+// Happened reports whether the kind is about something that has happened, rather than about
+// a date to come: nothing that follows makes it untrue.
+func (k Kind) Happened() bool { return k == Revoked || k == RotationRefused || k == RetiredUsed }
 
 // State is what has become of a notice.
 type State string
@@ -100,3 +145,17 @@ func (b Bounces) Again(now time.Time, final bool) (Bounces, time.Time) {
 
 // Settles reports whether there is nothing more to do about a notice.
 func (o Outcome) Settles() bool { return o.State != Bounced }
+
+// StillSo reports whether what a notice was about is so as far as a token's dates go.
+func (o Outcome) StillSo(t token.Token) bool {
+	switch {
+	case !t.RevokedAt.IsZero():
+		return false
+	case o.Kind.Topic() == Ends:
+		return o.Date == t.EndDate()
+	case o.Kind.Topic() == NotUsed, o.Kind == OldUsed:
+		return t.Rotation != nil && o.Date == token.DateOf(t.OldEndsAt())
+	default:
+		return true
+	}
+}

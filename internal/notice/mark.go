@@ -32,6 +32,8 @@ type Mark struct {
 	Ref
 	// Outcomes are those of notices about the token; of a notice's entry, its own.
 	Outcomes []Outcome
+	// Forget are outcomes that the ones above make superfluous.
+	Forget []Outcome
 	// Next is the date of a token's next notice; HasNext is false if there is none to come,
 	// and for a notice's entry.
 	Next    token.Date

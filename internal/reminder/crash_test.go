@@ -123,6 +123,14 @@ func (c *crash) Records(ctx context.Context, ids []token.ID) (records map[token.
 	return records, err
 }
 
+func (c *crash) Notice(ctx context.Context, id token.ID) (n notice.Notice, err error) {
+	err = c.do("notice", func() (err error) {
+		n, err = c.queue.Notice(ctx, id)
+		return err
+	})
+	return n, err
+}
+
 func (c *crash) PeopleByID(ctx context.Context, organization string, ids []string) (people map[string]token.Person, err error) {
 	err = c.do("people", func() (err error) {
 		people, err = c.queue.PeopleByID(ctx, organization, ids)

@@ -30,16 +30,30 @@ var (
 // delegated to admins. Where there are none, and those of other notices, are abandoned in
 // the end.
 func (s *sending) elsewhere(ctx context.Context, b *batch, to token.Person, items []item, why error) {
-	if b.about == mail.Expiry {
+	if b.about == mail.Dates {
 		items = s.delegate(ctx, b, to, items)
 	}
 	s.unsent(ctx, b, items, why)
 }
 
+// withoutRenewed drops what is of no interest to anybody but the owner.
+func (s *sending) withoutRenewed(ctx context.Context, b *batch, items []item) []item {
+	var renewed, others []item
+	for _, i := range items {
+		if i.kind == notice.Renewed {
+			renewed = append(renewed, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	s.moveOn(ctx, b, s.marks(renewed, notice.Covered, ""))
+	return others
+}
+
 // delegate makes a notice to each admin in the owner's place, in the write that takes the
 // tokens from the owner. It returns those for whom there is no admin.
 func (s *sending) delegate(ctx context.Context, b *batch, owner token.Person, items []item) []item {
-	if len(items) == 0 {
+	if items = s.withoutRenewed(ctx, b, items); len(items) == 0 {
 		return nil
 	}
 	admins, err := s.admins.of(ctx, s.c.Queue, b.organization, s.c.Now().Add(-s.c.AdminsSeenWithin))
@@ -110,7 +124,7 @@ func (s *sending) unsent(ctx context.Context, b *batch, items []item, why error)
 	outOfReach := errors.Is(why, errNobody) || errors.Is(why, errBounced) || errors.Is(why, ErrAddress)
 	long := abandonRefusedAfter
 	switch {
-	case errors.Is(why, errBounced) && b.about != mail.Expiry:
+	case errors.Is(why, errBounced) && b.about != mail.Dates:
 		long = 0 // nobody else can turn up for it
 	case outOfReach:
 		long = abandonAfter

@@ -57,9 +57,13 @@ type batch struct {
 func aboutOf(d notice.Due) mail.About {
 	switch {
 	case !d.Notice:
-		return mail.Expiry
+		return mail.Dates
 	case d.Kind == notice.Revoked:
 		return mail.Revoked
+	case d.Kind == notice.RotationRefused:
+		return mail.TwoHolders
+	case d.Kind == notice.RetiredUsed:
+		return mail.RetiredUsed
 	default:
 		return mail.Instead
 	}
@@ -96,7 +100,7 @@ func group(due []notice.Due) []*batch {
 		batches[last].due = append(batches[last].due, d)
 	}
 	slices.SortStableFunc(batches, func(a, b *batch) int {
-		return cmp.Or(compare(a.failing(), b.failing()), compare(a.about != mail.Revoked, b.about != mail.Revoked),
+		return cmp.Or(compare(a.failing(), b.failing()), compare(!a.happened(), !b.happened()),
 			cmp.Compare(a.due[0].On, b.due[0].On))
 	})
 	return batches
@@ -113,6 +117,9 @@ func compare(a, b bool) int {
 		return 1
 	}
 }
+
+// happened reports whether the batch is about what has just happened.
+func (b *batch) happened() bool { return b.about != mail.Dates && b.about != mail.Instead }
 
 // failing reports whether sending any of the batch's notices has failed before.
 func (b *batch) failing() bool {

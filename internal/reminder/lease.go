@@ -12,11 +12,9 @@ import (
 type item struct {
 	notice.Leased
 
-	today  token.Date    // on which it is sent
-	tokens []token.Token // that it is about: of a token's entry, the one
-	// Of a token's entry: which notice it is, and wider ones that it makes up for.
-	kind    notice.Kind
-	covers  []notice.Kind
+	today   token.Date     // on which it is sent
+	tokens  []token.Token  // that it is about: of a token's entry, the one
+	said                   // of a notice's entry: its kind
 	bounces notice.Bounces // of the e-mails about it so far
 }
 
@@ -51,8 +49,14 @@ func (s *sending) lease(ctx context.Context, b *batch) []item {
 	var items []item
 	var others []notice.Mark
 	for _, l := range leases {
+		quiet, err := inARow(ctx, s.c.Queue, l)
+		if err != nil {
+			s.release(ctx, l.Ref, notice.Failure{})
+			s.fail(ctx, b, []notice.Ref{l.Ref}, "reading earlier notices", err)
+			continue
+		}
 		i, ok := s.item(l, records, today)
-		if !ok {
+		if !ok || quiet {
 			others = append(others, s.move(l, records, today))
 			continue
 		}
@@ -72,43 +76,31 @@ func (s *sending) item(l notice.Leased, records map[token.ID]token.Token, today 
 	if l.Ref.Notice {
 		i.kind = l.Notice.Kind
 		for _, subject := range l.Notice.Tokens {
-			if t, ok := records[subject.ID]; ok && (l.Kind == notice.Revoked || s.stillSo(t, subject, today)) {
+			if t, ok := records[subject.ID]; ok && (i.kind.Happened() || s.stillSo(t, subject, today)) {
 				i.tokens = append(i.tokens, t)
 			}
 		}
 		return i, len(i.tokens) > 0
 	}
 	t, ok := records[l.ID]
-	if !ok || !t.RevokedAt.IsZero() || t.Owner.ID != l.Recipient {
+	if !ok || t.Owner.ID != l.Recipient {
 		return item{}, false
 	}
-	days, covers, ok := s.c.Schedule.Due(t.EndDate(), today)
-	if !ok {
+	var known notice.Outcome
+	if i.said, known, ok = first(s.about(t, l.Outcomes, today), l); !ok {
 		return item{}, false
 	}
-	i.tokens, i.kind = []token.Token{t}, notice.Expires(days)
-	known := l.Outcome(i.kind, t.EndDate())
-	if known.State != "" && known.Settles() {
-		return item{}, false
-	}
-	i.bounces = known.Bounces
-	for _, days := range covers {
-		if k := notice.Expires(days); l.Outcome(k, t.EndDate()).State == "" {
-			i.covers = append(i.covers, k)
-		}
-	}
+	i.tokens, i.bounces = []token.Token{t}, known.Bounces
+	i.covers = slices.DeleteFunc(i.covers, func(k notice.Kind) bool { return l.Outcome(k, i.date).State != "" })
 	return i, true
 }
 
 // stillSo reports whether an admin is still to be notified of a token: until it is revoked,
-// its end changes, or there is a tighter notice, which finds its own way.
+// what it is about changes, or there is a tighter notice, which finds its own way.
 func (s *sending) stillSo(t token.Token, subject notice.Subject, today token.Date) bool {
-	if !t.RevokedAt.IsZero() || t.EndDate() != subject.Date {
-		return false
-	}
-	at, isExpiry := subject.Kind.Days()
-	tightest, _, ok := s.c.Schedule.Due(t.EndDate(), today)
-	return isExpiry && (!ok || tightest >= at)
+	return slices.ContainsFunc(s.about(t, nil, today), func(n said) bool {
+		return n.kind == subject.Kind && n.date == subject.Date
+	})
 }
 
 // move is the mark of an entry about which there is nothing to send: a token's goes to where
@@ -122,7 +114,7 @@ func (s *sending) move(l notice.Leased, records map[token.ID]token.Token, today 
 		return m
 	}
 	if t, ok := records[l.ID]; ok && t.RevokedAt.IsZero() {
-		m.Next, m.HasNext = s.c.Schedule.Next(t.EndDate(), today)
+		m.Next, m.HasNext = s.next(t, l, "", today)
 	}
 	return m
 }

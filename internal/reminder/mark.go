@@ -49,14 +49,17 @@ func (s *sending) mark(i item, state notice.State, messageID string) notice.Mark
 		}
 		return m
 	}
-	end := i.tokens[0].EndDate()
-	o.Date = end
+	o.Date = i.date
 	m.Outcomes = []notice.Outcome{o}
 	for _, k := range i.covers {
-		m.Outcomes = append(m.Outcomes, notice.Outcome{Kind: k, Date: end, At: now, State: notice.Covered})
+		m.Outcomes = append(m.Outcomes, notice.Outcome{Kind: k, Date: i.date, At: now, State: notice.Covered})
 	}
-	m.Next, m.HasNext = s.c.Schedule.Next(end, i.today)
+	if i.kind == notice.Renewed {
+		m.Forget = slices.DeleteFunc(slices.Clone(i.Outcomes), func(o notice.Outcome) bool { return o.Kind != i.kind || o.Date == i.date })
+	}
+	m.Next, m.HasNext = s.next(i.tokens[0], i.Leased, i.kind, i.today)
 	switch {
+	case i.kind.Topic() != notice.Ends: // no event: the record says it all the time
 	case state == notice.Abandoned:
 		m.Audits = s.audits(i, "nobody could be notified by e-mail")
 	case state == notice.Delegated:
@@ -213,7 +216,7 @@ func (s *sending) postpone(ctx context.Context, b *batch, items []item, h hold) 
 		}
 		if wait := min(max(now.Sub(f.Since), h.least), h.most); wait > 0 {
 			f.RetryAt = now.Add(wait)
-			if next, ok := s.c.Schedule.Next(i.tokens[0].EndDate(), i.today); ok && !i.Ref.Notice && next.Start().Before(f.RetryAt) {
+			if next, ok := s.c.Schedule.Next(i.date, i.today); ok && !i.Ref.Notice && next.Start().Before(f.RetryAt) {
 				f.RetryAt = next.Start()
 			}
 		}

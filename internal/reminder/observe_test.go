@@ -39,7 +39,7 @@ func (s *site) firstMail() local.Mail {
 	return mails[0]
 }
 
-var tokenLink = regexp.MustCompile(`#/tokens/([0-9A-Z]{26})`)
+var tokenLink = regexp.MustCompile(`#/(?:tokens/|new\?from=)([0-9A-Z]{26})`)
 
 // copies counts the mails about each token.
 func (s *site) copies() map[token.ID]int {

@@ -16,8 +16,7 @@ type PlanReader interface {
 	Reader
 	// Outcomes returns what has become of notices about a token.
 	Outcomes(ctx context.Context, id token.ID) ([]notice.Outcome, error)
-	// Notice returns a notice, or [token.ErrNotFound].
-	Notice(ctx context.Context, id token.ID) (notice.Notice, error)
+	noticeReader
 }
 
 // PlanConfig is what a plan needs. All of it is required.
@@ -99,7 +98,13 @@ func (c PlanConfig) items(ctx context.Context, s *sending, b *batch) ([]item, er
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", d.Ref, err)
 		}
-		leases = append(leases, l)
+		quiet, err := inARow(ctx, c.Reader, l)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", d.Ref, err)
+		}
+		if !quiet {
+			leases = append(leases, l)
+		}
 	}
 	records, err := c.Reader.Records(ctx, tokensOf(leases))
 	if err != nil {
@@ -124,7 +129,7 @@ func (c PlanConfig) mail(ctx context.Context, s *sending, b *batch) (PlannedMail
 	switch {
 	case reachable(to):
 		m.To = []token.Person{to}
-	case b.about == mail.Expiry:
+	case b.about == mail.Dates:
 		admins, err := s.admins.of(ctx, c.Reader, b.organization, c.Now().Add(-c.AdminsSeenWithin))
 		if err != nil {
 			return PlannedMail{}, err

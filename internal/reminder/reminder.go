@@ -11,8 +11,11 @@
 //     admins of the organization, those seen last, becomes the recipient of a notice of
 //     their own. It is delegated once, in the write that takes it from the owner.
 //   - An owner whose token somebody else has revoked is the recipient of a notice of that.
+//   - While a token has an old secret beside a new one that was not used, the old one's end
+//     has notices like an expiry date's. They end with the first use, and with the rotation.
+//   - A token has one notice a run, the one about the earliest date first.
 //   - What cannot be sent to anybody is abandoned after a day, or a week where SES refuses
-//     it, and the log, the event and the API say so.
+//     it, and the log, the API and, of an expiry date, the event say so.
 //
 // A recipient gets a second copy only if
 //   - the process dies, or the table stays out of reach for as long as the run can wait,
@@ -71,6 +74,7 @@ type Reader interface {
 // Queue is the work queue and the record of what was sent.
 type Queue interface {
 	Reader
+	noticeReader
 	// Lease holds an entry for a run and returns it as it was. It returns false if there is
 	// nothing due any more, or another run holds it.
 	Lease(ctx context.Context, d notice.Due, l notice.Lease, now time.Time) (notice.Leased, bool, error)

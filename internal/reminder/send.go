@@ -184,7 +184,7 @@ func (s *sending) content(ctx context.Context, b *batch, to token.Person, items 
 	var others []string
 	for _, i := range items {
 		for _, t := range i.tokens {
-			c.Keys = append(c.Keys, mail.Key{Token: t})
+			c.Keys = append(c.Keys, s.key(i, t))
 			for _, id := range []string{t.Owner.ID, t.RevokedBy} {
 				if id != "" && id != to.ID {
 					others = append(others, id)
@@ -208,6 +208,20 @@ func (s *sending) content(ctx context.Context, b *batch, to token.Person, items 
 		c.Keys[n].By = known(people, b.organization, c.Keys[n].RevokedBy)
 	}
 	return c, nil
+}
+
+// key is what an e-mail says of one token.
+func (s *sending) key(i item, t token.Token) mail.Key {
+	k := mail.Key{Token: t, Kind: i.kind, Count: i.count}
+	if i.Ref.Notice {
+		k.At, k.From = i.Notice.CreatedAt, i.Notice.Reason
+		for _, subject := range i.Notice.Tokens {
+			if subject.ID == t.ID {
+				k.Kind = subject.Kind
+			}
+		}
+	}
+	return k
 }
 
 // sent records what SES has taken. If that is not possible, this run sends nothing more:
@@ -234,7 +248,7 @@ func (s *sending) refused(ctx context.Context, b *batch, to token.Person, items 
 		s.elsewhere(ctx, b, to, items, err)
 	default:
 		long, others := s.failingFor(items, delegateAfter)
-		if b.about == mail.Expiry {
+		if b.about == mail.Dates {
 			long = s.delegate(ctx, b, to, long)
 		}
 		s.unsent(ctx, b, append(long, others...), err)

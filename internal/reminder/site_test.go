@@ -85,6 +85,7 @@ type site struct {
 	dynamoDB *faulty.Proxy
 	ses      *faulty.Proxy
 	log      *logged
+	read     []string // ids of mails that the test has seen
 
 	mu  sync.Mutex
 	now time.Time
@@ -179,6 +180,15 @@ func (s *site) principal(name string) token.Principal {
 // issue makes a token as the API does.
 func (s *site) issue(p token.Principal, days int) token.Token {
 	s.t.Helper()
+	k, err := s.issuer().Issue(s.t.Context(), p, token.IssueRequest{Name: "Token of " + p.Subject, ExpiresInDays: &days})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return k.Token
+}
+
+func (s *site) issuer() *token.Issuer {
+	s.t.Helper()
 	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Store: s.direct, Prefix: "lk", NotifyOn: schedule.First, MaxActive: 200, MaxDaily: 10000, RetentionDays: 90,
 		Now: s.clock, Random: rand.Reader,
@@ -186,11 +196,7 @@ func (s *site) issue(p token.Principal, days int) token.Token {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	k, err := issuer.Issue(s.t.Context(), p, token.IssueRequest{Name: "Token of " + p.Subject, ExpiresInDays: &days})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return k.Token
+	return issuer
 }
 
 func (s *site) manager() *token.Manager {

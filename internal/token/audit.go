@@ -15,8 +15,13 @@ const (
 	ActionRotated Action = "token.rotated"
 	// ActionRotationCancelled is that an unused new secret was taken back.
 	ActionRotationCancelled Action = "token.rotation_cancelled"
-	ActionExpiring          Action = "token.expiring"
-	ActionExpired           Action = "token.expired"
+	// ActionOldSecretEnded is that whoever has the secret before a rotation has ended it.
+	ActionOldSecretEnded Action = "token.old_secret_ended"
+	// ActionRotationRefused is that a token was not to replace its own secret, since the one
+	// that this was replaced with is in use: two have the same secret.
+	ActionRotationRefused Action = "token.rotation_refused"
+	ActionExpiring        Action = "token.expiring"
+	ActionExpired         Action = "token.expired"
 )
 
 // ActorKind says what kind of actor did something.
@@ -25,13 +30,14 @@ type ActorKind string
 // The kinds of actors.
 const (
 	ActorPerson  ActorKind = "person"  // somebody who signed in
+	ActorToken   ActorKind = "token"   // whoever has a secret of a token
 	ActorService ActorKind = "service" // Latchkey itself
 )
 
 // Actor is who did something.
 type Actor struct {
 	Kind ActorKind
-	ID   string // the person's subject, or "latchkey"
+	ID   string // the person's subject, the token's id, or "latchkey"
 }
 
 // Service is the actor of what Latchkey does by itself.

@@ -23,6 +23,8 @@ const (
 	CodeUnused           Code = "rotation_unused"        // the new secret was not used yet, and the request does not name it
 	CodeUsed             Code = "rotation_used"          // there is no unused new secret to take back
 	CodeRotated          Code = "rotated_meanwhile"      // somebody else has replaced the secret
+	CodeRefused          Code = "rotation_refused"       // the secret that this one was replaced with is in use
+	CodeTooSoon          Code = "too_soon"               // the token has replaced its own secret just now
 	CodeAnswered         Code = "already_issued"         // the same request has made a token, whose secret cannot be had again
 	CodeKeyReused        Code = "idempotency_key_reused" // another request had the same Idempotency-Key
 	CodeUnavailable      Code = "unavailable"            // busy; the same request may succeed later
@@ -73,8 +75,21 @@ var (
 		Code:   CodeUnused,
 		Detail: "The new secret was not used yet. To take it back and make another one, name it: replace is the version of the token's rotation.",
 	}
-	errUsed            = &Error{Code: CodeUsed, Detail: "The new secret is in use already. Replace it, or revoke the token."}
+	errUsed          = &Error{Code: CodeUsed, Detail: "The new secret is in use already. Replace it, or revoke the token."}
+	errPersonsUnused = &Error{
+		Code:   CodeUnused,
+		Detail: "Somebody has replaced this secret by hand, and the new one was not used yet. Use that one, or have it taken back.",
+	}
 	errNothingToCancel = &Error{Code: CodeUsed, Detail: "There is no new secret beside a working old one."}
+
+	errSuccessorUsed = &Error{
+		Code:   CodeRefused,
+		Detail: "This secret was replaced already, and the new one is in use. Whoever uses it has had this secret, too: the token's owner is notified.",
+	}
+	errNoSelfRotation = &Error{Code: CodeForbidden, Detail: "This token may not replace its own secret. Its owner can, on the page."}
+	errPolicyForbids  = &Error{Code: CodeForbidden, Detail: "The organization does not let tokens replace their own secret."}
+	errEndSet         = &Error{Code: CodeForbidden, Detail: "This token ends on a date that somebody has set. An admin can replace its secret."}
+	errOwnerHasNoRole = &Error{Code: CodeForbidden, Detail: "The owner of this token may make no tokens any more. An admin can replace its secret."}
 
 	errNoRole = &Error{
 		Code:   CodeForbidden,

@@ -30,6 +30,8 @@ type NewToken struct {
 type Policy struct {
 	Version int // 0: the organization has none
 	MaxDays int // longest lifetime of a secret; 0: [MaxDays]
+	// NoSelfRotation says that no token may replace its own secret.
+	NoSelfRotation bool
 }
 
 // days is the longest lifetime of a secret.
@@ -46,9 +48,9 @@ type People interface {
 	KeepPerson(ctx context.Context, p Person, now time.Time) (Person, error)
 	// KeepKnown does what KeepPerson does if there is a record already, and else nothing.
 	KeepKnown(ctx context.Context, p Person, now time.Time) (Person, error)
-	// Demote records that a person is no organization admin. It does nothing if they are
-	// not known as one.
-	Demote(ctx context.Context, organization, id string) error
+	// Demote records that a person has no more than a role. It does nothing if they are
+	// not known to have more.
+	Demote(ctx context.Context, organization, id string, to Role) error
 }
 
 // Writer stores new tokens.
@@ -168,7 +170,7 @@ func (i *Issuer) issue(ctx context.Context, p Principal, owner Person, r IssueRe
 		return Issued{}, fmt.Errorf("reading the policy: %w", err)
 	}
 	now := moment.Truncate(time.Second)
-	v, err := r.validate(now, i.c.Scopes, policy.days())
+	v, err := r.validate(now, i.c.Scopes, policy)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -183,7 +185,7 @@ func (i *Issuer) issue(ctx context.Context, p Principal, owner Person, r IssueRe
 	t := Token{
 		ID: id, Organization: p.Organization, Owner: PersonOwner(p.Subject), Name: v.name, Hint: secret.Hint(),
 		Scopes: v.scopes, CreatedAt: now, CreatedBy: p.Subject,
-		ExpiresOn: v.expiresOn, LifetimeDays: int(v.expiresOn - DateOf(now)),
+		ExpiresOn: v.expiresOn, LifetimeDays: int(v.expiresOn - DateOf(now)), SelfRotation: r.SelfRotation,
 		Uses: Uses{1: {}}, Fingerprints: []Fingerprint{{Generation: 1, Sum: secret.Hash().Fingerprint(), MadeAt: now}},
 	}
 	audit, err := p.audit(t, ActionIssued, moment, i.c.Random)
@@ -195,6 +197,7 @@ func (i *Issuer) issue(ctx context.Context, p Principal, owner Person, r IssueRe
 		Credential: Credential{
 			TokenID: id, Organization: t.Organization, Owner: t.Owner, Hash: secret.Hash(), Generation: 1, Version: 1,
 			ExpiresAt: t.ExpiresAt(), Scopes: t.Scopes, ChosenOn: DateOf(now), LifetimeDays: t.LifetimeDays,
+			SelfRotation: t.SelfRotation,
 		},
 		NotifyOn: i.c.NotifyOn(t.ExpiresOn, DateOf(now)), DeleteAt: (t.ExpiresOn + Date(i.c.RetentionDays)).Start(),
 		MaxActive: i.c.MaxActive, MaxDaily: i.c.MaxDaily, Policy: policy, Audit: audit,

@@ -22,8 +22,16 @@ type Store interface {
 	ClearUndeliverable(ctx context.Context, organization, id string) error
 	// Revoke ends a token for good: whatever the record says, no credential of it exists
 	// afterwards. If the record said revoked already, it changes nothing else and returns
-	// false. The error is [ErrNotFound] if the credential is of another organization.
+	// false. The error is [ErrNotFound] if the credential is of another organization, and
+	// [ErrChanged] if it is of another generation than the one given.
 	Revoke(ctx context.Context, r Revocation) (bool, error)
+	// Credential returns the credential of a token's current secret, or [ErrNotFound].
+	Credential(ctx context.Context, id ID) (Credential, error)
+	// Previous returns that of the secret before a rotation, or [ErrNotFound].
+	Previous(ctx context.Context, id ID) (Credential, error)
+	// EndPrevious ends the secret before a rotation. The error is [ErrChanged] if it is not
+	// what it was when it was read.
+	EndPrevious(ctx context.Context, e EndedSecret) error
 }
 
 // Revocation ends a token.
@@ -31,6 +39,8 @@ type Revocation struct {
 	Token  Token // with its revocation
 	Audit  Audit
 	Notice ID // of the notice to the token's owner; empty: nobody is notified
+	// Generation is that of the secret that is to end; 0: whatever it is.
+	Generation int
 }
 
 // ManagerConfig is what a [Manager] needs. All of it is required.
@@ -79,8 +89,8 @@ func enter(ctx context.Context, people People, p Principal, now time.Time) (Pers
 		return known, nil
 	}
 	if p.Role != RoleAdmin {
-		if err := people.Demote(ctx, p.Organization, p.Subject); err != nil {
-			return Person{}, fmt.Errorf("demoting a former admin: %w", err)
+		if err := people.Demote(ctx, p.Organization, p.Subject, p.Role); err != nil {
+			return Person{}, fmt.Errorf("demoting a person: %w", err)
 		}
 	}
 	return p.person(), nil

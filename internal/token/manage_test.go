@@ -35,7 +35,7 @@ func TestGet(t *testing.T) {
 	s := tokentest.New(t, nil)
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
 	got, err := s.Get(t.Context(), tokentest.Alice, string(made.ID))
-	want := token.Shown{Token: made, Person: token.Person{Organization: "acme", ID: "bob", Email: "bob@acme.example"}}
+	want := token.Shown{Token: made, Person: token.Person{Organization: "acme", ID: "bob", Email: "bob@acme.example", Role: token.RoleManager}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
 	}
@@ -62,19 +62,19 @@ func TestEveryCallDemotesAFormerAdmin(t *testing.T) {
 		return p
 	}
 	for name, c := range map[string]struct {
-		now   token.Principal
-		admin bool // still
+		now  token.Principal
+		role token.Role // that is known
 	}{
-		"without a role": {changed(func(p *token.Principal) { p.Role = token.RoleNone }), false},
-		"a manager":      {changed(func(p *token.Principal) { p.Role = token.RoleManager }), false},
+		"without a role": {changed(func(p *token.Principal) { p.Role = token.RoleNone }), token.RoleNone},
+		"a manager":      {changed(func(p *token.Principal) { p.Role = token.RoleManager }), token.RoleManager},
 		"a manager whose address is not verified": {changed(func(p *token.Principal) {
 			p.Role, p.EmailVerified = token.RoleManager, false
-		}), false},
-		"without a role and an address": {changed(func(p *token.Principal) { p.Role, p.Email = token.RoleNone, "" }), false},
+		}), token.RoleManager},
+		"without a role and an address": {changed(func(p *token.Principal) { p.Role, p.Email = token.RoleNone, "" }), token.RoleNone},
 		"an admin whose address is not verified": {changed(func(p *token.Principal) {
 			p.EmailVerified = false
-		}), true},
-		"an admin": {tokentest.Alice, true},
+		}), token.RoleAdmin},
+		"an admin": {tokentest.Alice, token.RoleAdmin},
 	} {
 		for call, do := range map[string]func(*tokentest.Service, token.ID) error{
 			"issue": func(s *tokentest.Service, _ token.ID) error {
@@ -101,12 +101,12 @@ func TestEveryCallDemotesAFormerAdmin(t *testing.T) {
 				t.Errorf("%s, %s: %v", name, call, err)
 			}
 			people, err := s.Store.PeopleByID(t.Context(), "acme", []string{"alice"})
-			if err != nil || people["alice"].Admin != c.admin {
+			if err != nil || people["alice"].Role != c.role {
 				t.Errorf("%s, %s: known as %+v, %v", name, call, people["alice"], err)
 			}
 			s.Store.Fail("Demote", errors.New("down"))
 			s.Store.Fail("KeepPerson", errors.New("down"))
-			if err := do(s, made.ID); !c.admin && err == nil {
+			if err := do(s, made.ID); c.role != token.RoleAdmin && err == nil {
 				t.Errorf("%s, %s: done, although nobody could be demoted", name, call)
 			}
 		}

@@ -44,7 +44,7 @@ type Person struct {
 	Organization string
 	ID           string // the subject of their sign-in, unique at the issuer
 	Email        string // verified; where their notices go
-	Admin        bool   // an organization admin, who also gets notices that cannot reach an owner
+	Role         Role   // admins also get notices that cannot reach an owner
 	// Undeliverable says that mail to Email does not arrive.
 	Undeliverable bool
 }
@@ -94,7 +94,7 @@ func (p Principal) maySee(organization string, o Owner) bool {
 
 // person is the record that notices to p go by.
 func (p Principal) person() Person {
-	return Person{Organization: p.Organization, ID: p.Subject, Email: p.Email, Admin: p.Role == RoleAdmin}
+	return Person{Organization: p.Organization, ID: p.Subject, Email: p.Email, Role: p.Role}
 }
 
 func (p Principal) actor() Actor { return Actor{Kind: ActorPerson, ID: p.Subject} }

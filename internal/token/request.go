@@ -22,6 +22,7 @@ type IssueRequest struct {
 	ExpiresInDays *int
 	ExpiresOn     *string // YYYY-MM-DD, UTC
 	Scopes        []string
+	SelfRotation  bool         // the token may replace its own secret
 	Idempotency   *Idempotency // nil: a request that comes again makes another token
 }
 
@@ -32,9 +33,8 @@ type validated struct {
 	scopes    []string // nil: not limited
 }
 
-// validate checks everything at once, so that a person sees all that is wrong. Where a
-// policy allows fewer days than [MaxDays], most is smaller.
-func (r IssueRequest) validate(now time.Time, offered []string, most int) (validated, error) {
+// validate checks everything at once, so that a person sees all that is wrong.
+func (r IssueRequest) validate(now time.Time, offered []string, policy Policy) (validated, error) {
 	var v validated
 	var fields []FieldError
 	add := func(pointer, detail string) { fields = append(fields, FieldError{pointer, detail}) }
@@ -51,7 +51,7 @@ func (r IssueRequest) validate(now time.Time, offered []string, most int) (valid
 	if r.ExpiresInDays == nil && r.ExpiresOn == nil {
 		add("/expires_in_days", "Say when the token expires: expires_in_days or expires_on.")
 	} else {
-		v.expiresOn = expiry(r.ExpiresInDays, r.ExpiresOn, DateOf(now), most, add)
+		v.expiresOn = expiry(r.ExpiresInDays, r.ExpiresOn, DateOf(now), policy.days(), add)
 	}
 
 	if len(r.Scopes) > MaxScopes {
@@ -71,6 +71,10 @@ func (r IssueRequest) validate(now time.Time, offered []string, most int) (valid
 	}
 	if len(offered) > 0 { // else tokens are not limited
 		v.scopes = append([]string{}, r.Scopes...)
+	}
+
+	if r.SelfRotation && policy.NoSelfRotation {
+		add("/self_rotation", "Your organization does not let tokens replace their own secret.")
 	}
 
 	if len(fields) > 0 {

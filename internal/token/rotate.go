@@ -183,7 +183,7 @@ func (r *Rotator) rotate(
 	if v.overlap == 0 {
 		change.Previous = PreviousIsGone
 		rotation.OldExpiresAt = now
-	} else if s.overlaps && was.Use.FirstAt.IsZero() {
+	} else if s.overlaps && was.Use.FirstAt.IsZero() && !v.presented {
 		// The older secret works and this one was not used: the older one stays.
 		change.Previous = PreviousStays
 		if t.Rotation != nil {
@@ -201,9 +201,9 @@ func (r *Rotator) rotate(
 	if rotation != nil {
 		t.Uses = s.record.Uses.rotated(next.Generation, rotation.OldGeneration)
 	}
-	change.Current, change.Token, change.Policy, change.By = next, t, policy, PersonOwner(by.ID)
-	if by.Kind != ActorPerson {
-		change.By = was.Owner
+	change.Current, change.Token, change.Policy, change.By = next, t, policy, was.Owner
+	if by.Kind == ActorPerson {
+		change.By = PersonOwner(by.ID)
 	}
 	if change.Audit, err = audit(t); err != nil {
 		return Issued{}, err
@@ -217,7 +217,10 @@ func (r *Rotator) rotate(
 		return Issued{}, fmt.Errorf("rotating token %s: %w", was.TokenID, err)
 	}
 	shown, err := r.show(ctx, t)
-	return Issued{shown, secret}, err
+	if err != nil { // an error would say that the secret was not replaced, and lose the new one
+		shown = Shown{t, Person{Organization: t.Organization, ID: t.Owner.ID}}
+	}
+	return Issued{shown, secret}, nil
 }
 
 // schedule sets when there may be something to notify of. While two secrets work, that is

@@ -20,6 +20,7 @@ import (
 //   - A rotation with overlap never leaves only secrets that were not used.
 //   - Nothing works while the token is shown as expired or revoked.
 //   - Nothing but issuing and rotating makes a secret valid.
+//   - No token reaches by itself beyond 365 days after a person last chose.
 
 // life is one token by the rules, apart from the code that is tested.
 type life struct {
@@ -28,6 +29,9 @@ type life struct {
 	current  *made
 	previous *made // nil: none
 	revoked  bool
+	itself   bool      // it may replace its own secret
+	rotated  time.Time // when it was last rotated; zero: not, or that was taken back
+	byPerson bool      // the last rotation was a person's
 }
 
 // made is one secret.
@@ -37,7 +41,13 @@ type made struct {
 	expires time.Time
 	overlap time.Duration // for which the one before works after the first use of this one; 0: none
 	first   time.Time     // its first use that was marked
-	ended   bool          // somebody meant it to end at once, or to be taken back
+	// presented says that it was used to have it replaced, whether or not that was marked.
+	presented bool
+	ended     bool // somebody meant it to end at once, or to be taken back
+
+	generation int
+	chosen     time.Time // the day on which a person last chose how long it lives
+	days       int       // that they chose
 }
 
 func (l *life) works(s *made, now time.Time) bool {
@@ -53,10 +63,10 @@ func (l *life) works(s *made, now time.Time) bool {
 	}
 }
 
-// newest is the latest secret whose use was marked.
+// newest is the latest secret that is known to be in use.
 func (l *life) newest() *made {
 	for _, s := range slices.Backward(l.secrets) {
-		if !s.first.IsZero() {
+		if !s.first.IsZero() || s.presented {
 			return s
 		}
 	}
@@ -98,6 +108,8 @@ func TestRotationModel(t *testing.T) {
 	for _, what := range []string{
 		"rotated", "ended at once", "unused one replaced", "refused: rotation_unused", "refused: rotated_meanwhile", "refused: token_ended",
 		"taken back", "refused: used", "raced", "marked late", "mark lost", "an old one let in", "a decision raced",
+		"renewed", "renewed again after a lost answer", "not renewed: rotation_refused", "not renewed: too_soon", "not renewed: rotation_unused",
+		"not renewed: forbidden", "a renewal raced", "ended itself", "an old one ended itself",
 	} {
 		if h.counts[what] == 0 {
 			t.Errorf("no history had: %s", what)
@@ -120,6 +132,13 @@ func (h *history) step() {
 		h.cancel(l)
 	case n < 33:
 		h.race(l)
+	case n < 43:
+		h.Clock.T = h.Clock.T.Add(time.Duration(h.random.IntN(2)) * time.Hour) // holders mostly ask when it is time
+		h.renew(l, nil)
+	case n < 45:
+		h.renewInARace(l)
+	case n < 46:
+		h.endItself(l)
 	case n < 70:
 		h.present(l)
 	case n < 76:
@@ -139,9 +158,13 @@ func (h *history) step() {
 
 func (h *history) issue() {
 	days := 1 + h.random.IntN(90)
-	issued, secret := h.MustIssue(h.t, tokentest.Bob, "x", days)
-	s := &made{Secret: secret, expires: issued.ExpiresAt()}
-	h.lives = append(h.lives, &life{id: issued.ID, secrets: []*made{s}, current: s})
+	itself := h.random.IntN(4) > 0
+	issued, err := h.Issue(h.t.Context(), tokentest.Bob, token.IssueRequest{Name: "x", ExpiresInDays: &days, SelfRotation: itself})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	s := &made{Secret: issued.Secret, expires: issued.ExpiresAt(), generation: 1, chosen: h.today(), days: days}
+	h.lives = append(h.lives, &life{id: issued.ID, secrets: []*made{s}, current: s, itself: itself})
 }
 
 // rotate rotates as somebody may ask, while something else happens after the credential was
@@ -180,7 +203,11 @@ func (h *history) rotate(l *life, meanwhile func()) {
 		h.counts["refused: "+string(token.CodeOf(err))]++
 		return
 	}
-	next := &made{Secret: issued.Secret, expires: now.Truncate(24*time.Hour).AddDate(0, 0, days), overlap: time.Duration(hours) * time.Hour}
+	next := &made{
+		Secret: issued.Secret, expires: h.today().AddDate(0, 0, days), overlap: time.Duration(hours) * time.Hour,
+		generation: issued.Rotation.Version, chosen: h.today(), days: days,
+	}
+	l.rotated, l.byPerson = now, true
 	h.counts["rotated"]++
 	switch {
 	case r.OldSecret == token.OldEnds:
@@ -235,6 +262,7 @@ func (h *history) cancel(l *life) {
 	l.current.ended = true
 	l.current, l.previous = l.previous, nil
 	l.current.overlap = 0
+	l.rotated, l.byPerson = time.Time{}, false
 }
 
 // race has two change a token at once: the second comes between the reads and the write of
@@ -243,6 +271,7 @@ func (h *history) race(l *life) {
 	h.counts["raced"]++
 	others := []func(){
 		func() { h.rotate(l, nil) }, func() { h.cancel(l) }, func() { h.revoke(l) }, func() { h.present(l) }, h.arrive,
+		func() { h.renew(l, nil) },
 	}
 	h.rotate(l, others[h.random.IntN(len(others))])
 }
@@ -344,6 +373,9 @@ func (h *history) hold(l *life, working []*made) {
 		h.t.Error("who has deployed the newest secret that was ever used is locked out")
 	}
 	for _, s := range working {
+		if s.expires.After(s.chosen.AddDate(0, 0, token.MaxDays)) {
+			h.t.Error("a token reaches by itself beyond a year after a person last chose")
+		}
 		if s.ended || !now.Before(s.expires) || !now.Before(l.current.expires) {
 			h.t.Error("a secret works that was ended, or is beyond its date or the new one's")
 		}

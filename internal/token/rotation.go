@@ -122,6 +122,7 @@ type plan struct {
 	chosenOn  Date          // when a person last chose a lifetime
 	lifetime  int           // the one that they chose
 	asIssued  bool          // the token is shown as if it had had no other secret
+	presented bool          // the current secret is in use, whether or not that was marked
 }
 
 // How many secrets of a token are recognised after they were replaced: the last ten, and

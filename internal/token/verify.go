@@ -26,6 +26,7 @@ type RefusedError struct {
 	Reason       Reason
 	TokenID      ID     // empty if malformed
 	Organization string // empty if malformed or unknown
+	Owner        Owner  // of the token, if it goes on with another secret; or zero
 }
 
 // Error implements error.
@@ -101,11 +102,12 @@ func (v *Verifier) find(ctx context.Context, id ID, meant func(Credential) bool)
 	if v.now().Before(c.EndsAt()) {
 		return c, nil
 	}
-	reason := ReasonExpired
+	refused := &RefusedError{Reason: ReasonExpired, TokenID: id, Organization: c.Organization}
 	if c.Previous {
-		reason = ReasonRotated
+		refused.Reason = ReasonRotated
+		refused.Owner = c.Owner
 	}
-	return Credential{}, &RefusedError{Reason: reason, TokenID: id, Organization: c.Organization}
+	return Credential{}, refused
 }
 
 // previous returns the credential of the secret before the current one, while they overlap,
@@ -150,6 +152,7 @@ func (v *Verifier) explain(ctx context.Context, id ID, h Hash) *RefusedError {
 		refused.Reason = ReasonExpired
 	default:
 		refused.Reason = ReasonRotated
+		refused.Owner = t.Owner
 	}
 	return refused
 }

@@ -33,9 +33,19 @@ export class API {
     return this.#call("GET", `/v1/tokens/${encodeURIComponent(id)}`, undefined, signal);
   }
 
-  /** Answers { token, secret }. The secret can't be had again. */
-  issue(request) {
-    return this.#call("POST", "/v1/tokens", request);
+  /** Answers { token, secret }. The same request with the same key makes no second key. */
+  issue(request, key) {
+    return this.#call("POST", "/v1/tokens", request, undefined, { "Idempotency-Key": key });
+  }
+
+  /** Replaces a key's API token. Answers { token, secret }. */
+  rotate(id, request) {
+    return this.#call("POST", `/v1/tokens/${encodeURIComponent(id)}/rotate`, request);
+  }
+
+  /** Takes back a new API token that nobody has used. Answers the key. */
+  cancelRotation(id) {
+    return this.#call("POST", `/v1/tokens/${encodeURIComponent(id)}/rotate/cancel`);
   }
 
   revoke(id) {
@@ -47,10 +57,10 @@ export class API {
     return this.#call("POST", "/v1/me/notices/resume");
   }
 
-  async #call(method, path, body, signal) {
+  async #call(method, path, body, signal, headers) {
     const send = (token) => fetch(path, {
       method,
-      headers: { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) },
+      headers: { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }), ...headers },
       body: JSON.stringify(body),
       signal,
       cache: "no-store",

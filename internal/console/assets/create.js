@@ -1,21 +1,25 @@
 // The panel "Add new API key".
 
-import { countDays, datePlus, daysUntil, longDate, shortDate } from "./dates.js";
-import { $, busy, closable, h, icon, showError, waiting } from "./dom.js";
+import { $, busy, closable, h, icon, setText, showError, waiting } from "./dom.js";
+import { Period } from "./period.js";
 import { withoutSecrets } from "./secrets.js";
 
 const DRAFT = "console.draft";
-const MAX_DAYS = 365;
-const UNCERTAIN = "It isn’t certain whether the key was made, so look in the list first, and revoke a key whose token you don’t have.";
+const UNCERTAIN = "It isn’t certain whether the key was made. Generate it again: it won’t be made twice.";
+const MADE = "This key was made already, and was used or changed since, so its token can’t be shown. Look for it in the list.";
 
 /** Which field of the form a part of the request belongs to. */
-const FIELD = { name: "name", period: "period", expires_on: "period", expires_in_days: "period", scopes: "scopes" };
+const FIELD = {
+  name: "name", period: "period", expires_on: "period", expires_in_days: "period", scopes: "scopes", self_rotation: "self-rotation",
+};
 
 export class CreatePanel {
   #api; #handled; #me; #created; #changed;
   #dialog = $("new-key");
   #form = $("new-key-form");
   #discard = $("discard");
+  #period = new Period(this.#form);
+  #sent = { request: "", key: "" }; // the last request, and what the API recognises it by
   #untouched = null; // what the form says before anything is typed; null while it is closed
   #after = () => {};
 
@@ -34,7 +38,6 @@ export class CreatePanel {
     this.#form.addEventListener("input", ({ target }) => {
       this.#showFieldErrors(FIELD[target.name], []);
       if (target.name === "name") this.#takeSecretsOut(target);
-      this.#showPeriod();
       this.#showScopes();
     });
     this.#form.addEventListener("submit", (event) => {
@@ -53,7 +56,8 @@ export class CreatePanel {
       }
       this.#untouched = null;
       this.#form.reset();
-      if (location.hash === "#/new") history.replaceState(null, "", "#/");
+      this.#period.close();
+      if (location.hash.startsWith("#/new")) history.replaceState(null, "", "#/");
     });
     closable(this.#discard);
     $("discard-confirm").addEventListener("click", () => {
@@ -62,17 +66,16 @@ export class CreatePanel {
     });
   }
 
-  open() {
+  /** like: the key that the new one is to be like, if there is one. */
+  open(like = null) {
     if (this.#dialog.open) return;
     this.#form.reset();
+    this.#period.open();
     this.#showErrors([]);
+    if (like) this.#fillIn(like);
     this.#untouched = this.#typed();
     this.#restoreDraft();
-    const date = this.#form.elements.expires_on;
-    date.min = datePlus(1);
-    date.max = datePlus(MAX_DAYS);
-    for (const place of this.#form.querySelectorAll("[data-date]")) place.textContent = `until ${shortDate(datePlus(Number(place.dataset.date)))}`;
-    this.#showPeriod();
+    this.#period.show();
     this.#showScopes();
     this.#dialog.showModal();
     $("key-name").focus();
@@ -108,6 +111,7 @@ export class CreatePanel {
     const typed = new FormData(this.#form);
     sessionStorage.setItem(DRAFT, JSON.stringify({
       by: this.#me, name: typed.get("name"), period: typed.get("period"), expires_on: typed.get("expires_on"), scopes: typed.getAll("scopes"),
+      self_rotation: typed.has("self_rotation"),
     }));
   }
 
@@ -124,10 +128,16 @@ export class CreatePanel {
     this.dropDraft();
     if (draft?.by !== this.#me) return; // somebody else has signed in meanwhile
     const fields = this.#form.elements;
-    fields.name.value = draft.name;
     fields.period.value = draft.period;
     fields.expires_on.value = draft.expires_on;
-    for (const box of this.#form.querySelectorAll("[name=scopes]")) box.checked = draft.scopes.includes(box.value);
+    this.#fillIn(draft);
+  }
+
+  #fillIn({ name, scopes, self_rotation: itself }) {
+    const fields = this.#form.elements;
+    fields.name.value = name;
+    fields.self_rotation.checked = itself;
+    for (const box of this.#form.querySelectorAll("[name=scopes]")) box.checked = scopes?.includes(box.value) ?? false;
   }
 
   #offerScopes(scopes) {
@@ -154,76 +164,60 @@ export class CreatePanel {
     this.#showFieldErrors("name", ["That was an API token, which must stay secret. Give the key a name that says what it is for."]);
   }
 
-  #showPeriod() {
-    const { period, expires_on: chosen } = this.#form.elements;
-    const custom = period.value === "custom";
-    $("custom").hidden = !custom;
-    const date = custom ? chosen.value : datePlus(Number(period.value));
-    const days = daysUntil(date);
-    const text = days >= 1 && days <= MAX_DAYS
-      ? `The key stops working on ${longDate(date)} at 00:00 UTC, ${countDays(days)} from today.`
-      : "Choose the day on which the key stops working: tomorrow at the earliest, in 365 days at the latest.";
-    setText($("period-summary"), text);
-  }
-
   async #submit() {
     this.#showErrors([]);
     const typed = new FormData(this.#form);
-    const period = typed.get("period");
-    const request = { name: typed.get("name") };
-    if (period === "custom") request.expires_on = typed.get("expires_on");
-    else request.expires_in_days = Number(period);
+    const request = { name: typed.get("name"), ...this.#period.request };
+    if (typed.has("self_rotation")) request.self_rotation = true;
     // Where scopes are on offer, none means none.
     if (!$("scopes").hidden) request.scopes = typed.getAll("scopes");
+    // The same request has the same key until there is an answer to it.
+    const said = JSON.stringify(request);
+    if (said !== this.#sent.request) this.#sent = { request: said, key: crypto.randomUUID() };
     let answer;
     try {
-      answer = await this.#api.issue(request);
+      answer = await this.#api.issue(request, this.#sent.key);
     } catch (error) {
       if (!this.#handled(error)) this.#showFailure(error);
       return;
     }
+    this.#sent = { request: "", key: "" };
     this.close();
     this.#created(answer);
   }
 
-  #showFailure({ status, errors, message }) {
+  #showFailure({ status, code, errors, message }) {
     const uncertain = status === 0 || status >= 500;
+    if (!uncertain) this.#sent = { request: "", key: "" };
+    if (code === "already_issued") message = MADE;
     this.#showErrors(errors, uncertain ? `${message} ${UNCERTAIN}` : message);
-    if (uncertain || status === 403) this.#changed();
+    if (uncertain || status === 403 || code === "already_issued") this.#changed();
   }
 
   /** Puts the API's field errors at their fields, and what has no field above the buttons. */
   #showErrors(errors, otherwise = "") {
-    const texts = { name: [], period: [], scopes: [] };
+    const texts = { name: [], period: [], scopes: [], "self-rotation": [] };
     const rest = [];
     for (const { pointer, detail } of errors) (texts[FIELD[String(pointer).split("/")[1]]] ?? rest).push(detail);
-    const { period, expires_on: date } = this.#form.elements;
-    const custom = period.value === "custom";
-    // The API would speak of the date's spelling, which a date picker keeps to itself.
-    if (texts.period.length > 0 && custom && !date.value) texts.period = ["Choose an expiry date."];
     for (const [field, details] of Object.entries(texts)) this.#showFieldErrors(field, details);
     const found = Object.values(texts).some((details) => details.length > 0);
     showError($("new-key-error"), rest.join(" ") || (found ? "" : otherwise));
 
     if (texts.name.length > 0) $("key-name").focus();
-    else if (texts.period.length > 0) this.#form.querySelector(custom ? "#expires-on" : "[name=period]:checked").focus();
+    else if (texts.period.length > 0) this.#period.focus();
     else if (texts.scopes.length > 0) this.#form.querySelector("[name=scopes]").focus();
+    else if (texts["self-rotation"].length > 0) this.#form.elements.self_rotation.focus();
   }
 
   #showFieldErrors(field, texts) {
+    if (field === "period") return this.#period.showErrors(texts);
     const wrong = texts.length > 0;
-    const inputs = { name: [$("key-name")], period: [$("period"), $("expires-on")], scopes: [] }[field];
-    for (const input of inputs) {
-      if (wrong) input.setAttribute("aria-invalid", "true");
-      else input.removeAttribute("aria-invalid");
+    if (field === "name") {
+      if (wrong) $("key-name").setAttribute("aria-invalid", "true");
+      else $("key-name").removeAttribute("aria-invalid");
     }
     const place = $(`${field === "name" ? "key-name" : field}-error`);
     place.hidden = !wrong;
     place.replaceChildren(...(wrong ? [icon("error"), h("span", {}, texts.join(" "))] : []));
   }
-}
-
-/** Sets a text that is spoken when it changes, and only then. */
-function setText(place, text) {
-  if (place.textContent !== text) place.textContent = text;
 }

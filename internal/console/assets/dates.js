@@ -36,6 +36,12 @@ export const longTime = (time) => `${longDate(time)}, ${clock.format(new Date(ti
 /** "in 12 days", "tomorrow", "3 days ago" */
 export const inDays = (date) => relative.format(daysUntil(date), "day");
 
+/** Whether a time has passed. */
+export const isPast = (time) => Date.parse(time) <= now();
+
+/** Whether a time is less than so many hours ahead. */
+export const within = (time, hours) => Date.parse(time) - now() < hours * 60 * 60 * 1000;
+
 /** How long ago a time was, in the coarsest unit that says something. */
 export function ago(time) {
   const minutes = Math.round((Date.parse(time) - now()) / 60_000);

@@ -1,8 +1,9 @@
 // The panel with one key's facts: #/tokens/<id>, where the e-mails lead.
 
-import { ago, countDays, inDays, longDate, longTime } from "./dates.js";
+import { countDays, inDays, longDate, longTime } from "./dates.js";
 import { $, address, announce, busy, closable, h, named, showError } from "./dom.js";
 import { expiry, owner, statusMark, statusWord } from "./list.js";
+import { progress, replaced, used } from "./rotation.js";
 
 /** What became of a notice, where it was not simply sent. */
 const FATE = {
@@ -10,19 +11,22 @@ const FATE = {
 };
 
 export class DetailPanel {
-  #api; #handled; #list; #session; #scopes; #revoke;
+  #api; #handled; #list; #session; #scopes; #revoke; #takeBack; #canIssue;
   #dialog = $("key");
   #id = "";
   #token = null;
   #request = new AbortController();
 
-  constructor({ api, handled, config, list, session, revoke }) {
+  /** canIssue(): whether the person may make keys and replace API tokens. */
+  constructor({ api, handled, config, list, session, revoke, takeBack, canIssue }) {
     this.#api = api;
     this.#handled = handled;
     this.#scopes = new Map(config.token_scopes.map(({ name, description }) => [name, description]));
     this.#list = list;
     this.#session = session;
     this.#revoke = revoke;
+    this.#takeBack = takeBack;
+    this.#canIssue = canIssue;
     closable(this.#dialog);
     this.#dialog.addEventListener("mousedown", (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
     $("key-revoke").addEventListener("click", () => this.#revoke.open(this.#token));
@@ -35,7 +39,10 @@ export class DetailPanel {
     });
   }
 
+  /** Answers the key, once the API has; null if there is none to show. */
   async open(id) {
+    if (this.#dialog.open && this.#id === id && this.#token?.id === id) return this.#token;
+    this.#token = null;
     this.#request.abort();
     this.#request = new AbortController();
     const { signal } = this.#request;
@@ -43,20 +50,22 @@ export class DetailPanel {
     const known = this.#list.find(id); // shown at once, until the API has answered
     if (known) this.#show(known);
     else this.#showInstead(h("p", { class: "muted" }, "Loading…"));
-    if (!this.#dialog.open) this.#dialog.showModal();
+    if (this.#dialog.open) $("key-title").focus(); // another key's button had it
+    else this.#dialog.showModal();
     if (known) this.#say(known);
     let token;
     try {
       token = await this.#api.get(id, signal);
     } catch (error) {
       if (!signal.aborted && !this.#handled(error)) this.#showFailure(error);
-      return;
+      return null;
     }
     this.#list.update(token);
     this.#show(token);
-    if (known?.status === token.status) return;
+    if (known?.status === token.status) return token;
     $("key-title").focus();
     this.#say(token);
+    return token;
   }
 
   close() {
@@ -71,6 +80,24 @@ export class DetailPanel {
     $("key-title").focus();
   }
 
+  /** Asks the API again for the key that is open. Answers it, or null. */
+  async refresh(id) {
+    try {
+      const token = await this.#api.get(id);
+      this.#list.update(token);
+      if (this.#dialog.open && this.#id === id) this.#show(token);
+      return token;
+    } catch (error) {
+      this.#handled(error);
+      return null;
+    }
+  }
+
+  /** Shows what can be done with the key: it has just become known what the person may do. */
+  offer() {
+    if (this.#dialog.open && this.#token) this.#showActions(this.#token);
+  }
+
   /** Says what matters first of a key, to people who can't see the panel. */
   #say({ name, status, expires_on: date }) {
     const when = { active: `expires on ${longDate(date)}, ${inDays(date)}`, expired: `expired on ${longDate(date)}` }[status];
@@ -81,7 +108,7 @@ export class DetailPanel {
   #showInstead(...what) {
     $("key-title").textContent = "API key";
     $("key-body").replaceChildren(...what);
-    $("key-revoke").hidden = true;
+    $("key-revoke").hidden = $("key-replace").hidden = $("key-again").hidden = true;
   }
 
   #showFailure({ status, message }) {
@@ -112,12 +139,15 @@ export class DetailPanel {
     const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
     const optional = (name, ...value) => (value[0] ? fact(name, ...value) : null);
     $("key-title").replaceChildren(named(token.name));
-    $("key-body").replaceChildren(h("dl", { class: "facts" }, ...[
+    const rotation = progress(token, () => this.#takeBack.open(this.#token));
+    $("key-body").replaceChildren(...(rotation ? [rotation] : []), h("dl", { class: "facts" }, ...[
       fact("Status", statusMark(token.status)),
       fact("API token", h("span", { class: "mono", translate: "no" }, token.hint)),
       fact("Expires", h("time", { datetime: token.expires_on }, `${longDate(token.expires_on)}, 00:00 UTC`), expiry(token)[1] ?? ""),
       fact("Created", longTime(token.created_at)),
-      fact("Last used", token.last_used_at ? `${longTime(token.last_used_at)} (${ago(token.last_used_at)})` : "Never"),
+      fact("Last used", token.last_used_at ? used(token.last_used_at, token.last_used_from) : "Never"),
+      optional("Replaced", replaced(token)),
+      optional("By itself", token.self_rotation && "The key may replace its own API token"),
       optional("Revoked", ...(token.revoked_at ? [longTime(token.revoked_at), ...this.#by(token)] : [])),
       optional("Reason", token.revoke_reason && named(token.revoke_reason)),
       fact("Owner", owner(token)),
@@ -125,12 +155,22 @@ export class DetailPanel {
       this.#notices(token),
       fact("ID", h("span", { class: "mono", translate: "no" }, token.id)),
     ].filter(Boolean)));
-    $("key-revoke").hidden = token.status !== "active";
+    this.#showActions(token);
+  }
+
+  #showActions({ id, status }) {
+    const active = status === "active";
+    $("key-revoke").hidden = !active;
+    $("key-replace").hidden = !active || !this.#canIssue();
+    $("key-replace").href = `#/tokens/${id}/replace`;
+    $("key-again").hidden = active || !this.#canIssue();
+    $("key-again").href = `#/new?from=${id}`;
   }
 
   #by(token) {
     if (token.revoked_by === this.#session.id) return [" by you"];
     if (token.revoked_by && token.revoked_by === token.owner.id) return [" by ", address(token.owner.email || token.owner.id)];
+    if (token.revoked_by === token.id) return [" by whoever has its API token"];
     return token.revoked_by ? [" by an organization admin"] : []; // nobody else may
   }
 
@@ -152,10 +192,18 @@ export class DetailPanel {
   }
 }
 
+const KIND = {
+  "revoked": "because somebody else revoked it",
+  "old-used": "because the old API token was still in use",
+  "renewed": "because it replaced its own API token",
+  "rotation-refused": "because two have the same API token",
+  "retired-used": "because a replaced API token was used",
+};
+
 /** What a kind of notice is about. */
 function about(kind) {
-  const [, days] = /^expires-(\d+)$/.exec(kind) ?? [];
-  if (days === "0") return "on the expiry date";
-  if (days) return `${countDays(Number(days))} before the expiry date`;
-  return kind === "revoked" ? "because somebody else revoked it" : kind;
+  const [, topic, days] = /^(expires|unused)-(\d+)$/.exec(kind) ?? [];
+  if (!topic) return KIND[kind] ?? kind;
+  const date = topic === "expires" ? "the expiry date" : "the old API token’s end, the new one not being used";
+  return days === "0" ? `on ${date}` : `${countDays(Number(days))} before ${date}`;
 }

@@ -34,6 +34,11 @@ export function icon(name) {
   return svg;
 }
 
+/** Sets a text that is spoken when it changes, and only then. */
+export function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** Shows one view of the page and hides the others. Where it takes another's place, it takes the focus. */
 export function showView(name) {
   const before = document.querySelector("[data-view]:not([hidden])").dataset.view;

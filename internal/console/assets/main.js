@@ -5,7 +5,9 @@ import { CreatePanel } from "./create.js";
 import { DetailPanel } from "./detail.js";
 import { $, address, announce, busy, closable, showError, showView, waiting } from "./dom.js";
 import { List } from "./list.js";
+import { ReplacePanel } from "./replace.js";
 import { RevokeDialog } from "./revoke.js";
+import { TakeBackDialog } from "./rotation.js";
 import { SecretPanel } from "./secret.js";
 import { place } from "./secrets.js";
 import { Session, SessionEnded } from "./session.js";
@@ -81,11 +83,13 @@ async function showKeys(config, session) {
     const first = person === null;
     person = answer;
     showPerson(person);
-    if (first && place() === "#/new") route(); // the form has waited for it
+    if (!first) return;
+    detail.offer();
+    if (isForm(place())) route(); // the form has waited for it
   };
 
   const refused = ({ message }) => {
-    for (const part of [revoke, create, detail]) part.close();
+    for (const part of [revoke, takeBack, replace, create, detail]) part.close();
     $("no-role-why").textContent = message;
     showView("no-role");
     return null;
@@ -93,13 +97,27 @@ async function showKeys(config, session) {
 
   const revoke = new RevokeDialog({ api, handled, revoked: (token) => { list.update(token); detail.update(token); } });
   const list = new List({ api, handled, me: session.id, revoke, learned, refused });
-  const detail = new DetailPanel({ api, handled, config, list, session, revoke });
+  const takeBack = new TakeBackDialog({ api, handled, takenBack: (token) => { list.update(token); detail.update(token); } });
+  const detail = new DetailPanel({ api, handled, config, list, session, revoke, takeBack, canIssue: () => person?.can_issue ?? false });
   const secret = new SecretPanel({
     config,
-    closed: async (token) => {
-      await list.showNew(token);
-      announce(`API key ${token.name} added`);
+    closed: async (token, old) => {
+      if (!old) {
+        await list.showNew(token);
+        return announce(`API key ${token.name} added`);
+      }
+      detail.update(token);
+      announce(`API token of ${token.name} replaced`);
     },
+  });
+  const replace = new ReplacePanel({
+    api, handled,
+    replaced: (answer) => {
+      list.update(answer.token);
+      secret.show(answer);
+    },
+    changed: (id) => detail.refresh(id),
+    closed: (id) => { if (isReplace(location.hash)) history.replaceState(null, "", `#/tokens/${id}`); },
   });
   const create = new CreatePanel({ api, handled, config, me: session.id, created: (answer) => secret.show(answer), changed: () => list.load() });
 
@@ -127,33 +145,58 @@ async function showKeys(config, session) {
     $("keys-title").focus(); // the button is gone
   }));
 
-  // Places: #/ the list, #/new the form, #/tokens/<id> one key.
-  const route = ({ oldURL } = {}) => {
+  // Places: #/ the list, #/new the form, also filled in from a key (#/new?from=<id>),
+  // #/tokens/<id> one key, #/tokens/<id>/replace a new API token for it.
+  const route = async ({ oldURL } = {}) => {
     const where = place();
     if (waiting()) return history.replaceState(null, "", oldURL);
     if (secret.held) {
       history.replaceState(null, "", "#/");
       return secret.leave();
     }
-    if (where !== "#/new" && create.touched) {
+    if (!isNew(where) && create.touched) {
       history.pushState(null, "", "#/new"); // so that going back leads to the same place again
       return create.leave(() => { location.hash = where || "#/"; });
     }
-    const [, id] = where.match(/^#\/tokens\/(.+)$/) ?? [];
+    const [, id] = where.match(/^#\/tokens\/([^/]+)/) ?? [];
     revoke.close();
+    takeBack.close();
+    if (!isReplace(where)) replace.close();
     if (!id) detail.close();
-    if (where !== "#/new") create.close();
-    if (id) detail.open(id);
-    else if (where === "#/new" && person === null) return; // until the API says whether they may
-    else if (where === "#/new" && person.can_issue) create.open();
-    else if (where) history.replaceState(null, "", "#/");
+    if (!isNew(where)) create.close();
+    if (isForm(where) && person === null) return; // until the API says whether they may
+    if (isNew(where) && person.can_issue) return openForm(where);
+    if (!id) {
+      if (where) history.replaceState(null, "", "#/");
+      return;
+    }
+    const token = await detail.open(id);
+    if (!isReplace(where) || place() !== where) return;
+    if (token?.status === "active" && person.can_issue) replace.open(token);
+    else history.replaceState(null, "", `#/tokens/${id}`);
+  };
+
+  /** Opens the form for a new key, filled in from another one if the address names it. */
+  const openForm = async (where) => {
+    const [, from] = where.match(/^#\/new\?from=(.+)$/) ?? [];
+    const like = from && await api.get(from).catch((error) => {
+      if (!handled(error)) announce("The key to copy from can’t be seen. The form is empty.");
+      return null;
+    });
+    if (place() === where) create.open(like);
   };
   addEventListener("hashchange", route);
 
   showView("keys");
-  if (place() !== "#/new") route();
+  if (!isForm(place())) route();
   await list.load();
 }
+
+const isNew = (where) => /^#\/new(\?|$)/.test(where);
+const isReplace = (where) => /^#\/tokens\/[^/]+\/replace$/.test(where);
+
+/** Places of forms, which depend on what the person may do. */
+const isForm = (where) => isNew(where) || isReplace(where);
 
 function showFailure() {
   showView("failed");

@@ -2,7 +2,7 @@
 // element while the panel is open, and in the file that is offered. It is in no storage, no
 // address and no history, and it is wiped when the panel closes or the page is left.
 
-import { longDate } from "./dates.js";
+import { longDate, longTime } from "./dates.js";
 import { $, icon, named } from "./dom.js";
 
 export class SecretPanel {
@@ -12,6 +12,7 @@ export class SecretPanel {
   #secret = "";
   #file = "";
   #token = null;
+  #old = ""; // what becomes of the one before; empty: there is none
   #saved = false; // copied: whether a download arrives, no browser says
   #downloading = "";
 
@@ -38,16 +39,34 @@ export class SecretPanel {
     addEventListener("beforeunload", (event) => { if (this.held && !this.#saved) event.preventDefault(); });
   }
 
-  show({ token, secret }) {
+  /** old: what becomes of the API token before: "end-now", or hours that it works on; nothing for a new key. */
+  show({ token, secret, old = "" }) {
     this.#token = token;
+    this.#old = old;
     this.#secret = secret;
     this.#saved = false;
     this.#downloading = "";
     $("secret-name").replaceChildren(named(token.name));
     $("secret-expires").textContent = `${longDate(token.expires_on)}, 00:00 UTC`;
+    $("secret-old").hidden = !old;
+    $("secret-old-until").textContent = this.#until();
     $("secret-value").textContent = secret;
     $("secret-status").textContent = "";
     this.#dialog.showModal();
+  }
+
+  /** Until when the API token before works. */
+  #until() {
+    if (this.#old === "end-now") return "Has ended";
+    const hours = Number(this.#old);
+    const period = hours === 24 ? "24 hours" : `${hours / 24} days`;
+    return this.#old && `Works until ${period} after this one is first used, and at the latest until ${longTime(this.#token.rotation.old_secret_ends_at)}`;
+  }
+
+  /** What there is left without the secret. */
+  #without() {
+    if (!this.#old) return "Without it this API key is of no use.";
+    return this.#old === "end-now" ? "The old one has ended: without this one, nothing works." : "Without it you have to replace it again; until then the old one works.";
   }
 
   /** Whether a secret is shown, which nothing may take away unasked. */
@@ -61,8 +80,8 @@ export class SecretPanel {
     const file = this.#downloading;
     $("unsaved-title").textContent = file ? "Has the download arrived?" : "Close without saving the token?";
     $("unsaved-text").textContent = file
-      ? `Your browser may have blocked it. Look for the file ${file} first: the token can’t be shown again, and without it this API key is of no use.`
-      : "You have neither copied nor downloaded it, and it can’t be shown again. Without it this API key is of no use.";
+      ? `Your browser may have blocked it. Look for the file ${file} first: the token can’t be shown again. ${this.#without()}`
+      : `You have neither copied nor downloaded it, and it can’t be shown again. ${this.#without()}`;
     $("unsaved-close").textContent = file ? "Close, I have the file" : "Close without saving";
     $("unsaved-close").classList.toggle("danger", !file);
     this.#unsaved.close(); // it may lie below the panel, which has been opened again
@@ -119,9 +138,9 @@ ${location.origin}/#/tokens/${this.#token.id}
   }
 
   #finish() {
-    const token = this.#token;
+    const [token, old] = [this.#token, this.#old];
     this.#wipe();
-    this.#closed(token);
+    this.#closed(token, old);
   }
 
   #wipe() {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { api, close, hold, inPage, issue, rowOf, shownSecret, signIn } from "./console.mjs";
+import { api, close, hold, inPage, issue, rowOf, shownSecret, signIn, whoami } from "./console.mjs";
 
 after(close);
 
@@ -26,16 +26,37 @@ for (const [how, fail] of Object.entries({
   "is cut off": cut,
   "gets lost": async (route) => { await route.fetch(); await route.abort(); },
 })) {
-  test(`where the answer to Generate ${how}, the key may be there`, () => inPage({}, async (page) => {
+  test(`where the answer to Generate ${how}, another try makes no second key`, () => inPage({}, async (page) => {
     const name = `Made, but the answer ${how}`;
     await begin(page, name);
-    await page.route("**/v1/tokens", fail);
+    await page.route("**/v1/tokens", fail, { times: 1 });
     await page.getByRole("button", { name: "Generate API key" }).click();
-    await page.getByRole("alert").getByText("It isn’t certain whether the key was made, so look in the list first").waitFor();
+    await page.getByRole("alert").getByText("It isn’t certain whether the key was made. Generate it again: it won’t be made twice.").waitFor();
     assert.equal(await page.getByLabel("Key name*").inputValue(), name);
     await rowOf(page, name).waitFor({ state: "attached" });
+    await page.getByRole("button", { name: "Generate API key" }).click();
+    assert.equal(await whoami(await shownSecret(page)), 200);
+    const { tokens } = await api("bob", "GET", `/v1/tokens?q=${encodeURIComponent(name)}`);
+    assert.equal(tokens.length, 1);
   }));
 }
+
+test("a key that was made and used already is not made again", () => inPage({}, async (page) => {
+  await begin(page, "Used meanwhile");
+  let made;
+  await page.route("**/v1/tokens", async (route) => {
+    made = await (await route.fetch()).json();
+    await route.abort();
+  }, { times: 1 });
+  await page.getByRole("button", { name: "Generate API key" }).click();
+  await page.getByText("It isn’t certain whether the key was made").waitFor();
+  assert.equal(await whoami(made.secret), 200);
+  await page.getByRole("button", { name: "Generate API key" }).click();
+  await page.getByRole("alert").getByText("This key was made already, and was used or changed since").waitFor();
+  await page.getByLabel("Key name*").fill("Another one"); // another request
+  await page.getByRole("button", { name: "Generate API key" }).click();
+  assert.equal(await whoami(await shownSecret(page)), 200);
+}));
 
 for (const [status, certain] of [[409, true], [429, true], [500, false], [503, false]]) {
   test(`a ${status} to Generate is shown, and nothing is lost`, () => inPage({}, async (page) => {

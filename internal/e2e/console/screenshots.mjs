@@ -13,6 +13,10 @@ const { secret } = await issue("bob", "Nightly export", 12);
 await whoami(secret); // so that it has been used
 const { token } = await issue("alice", "Billing dashboard", 30);
 await issue("bob", "CI pipeline", 180);
+const { token: replaced, secret: old } = await issue("alice", "Order sync", 20);
+await whoami(old);
+const fresh = await api("alice", "POST", `/v1/tokens/${replaced.id}/rotate`, {}).then((answer) => answer.secret);
+await whoami(fresh);
 
 const wide = { viewport: { width: 1180, height: 640 } };
 const narrow = { viewport: { width: 320, height: 680 }, deviceScaleFactor: 1.5 };
@@ -31,6 +35,13 @@ await inPage(wide, async (page) => {
   await page.getByRole("dialog").getByRole("button", { name: "Revoke API key" }).click();
   await take(page, "revoke");
   await page.keyboard.press("Escape");
+  await page.goto(`/#/tokens/${token.id}/replace`);
+  await page.getByRole("dialog", { name: "Replace API token" }).waitFor();
+  await take(page, "replace");
+  await page.keyboard.press("Escape");
+  await page.goto(`/#/tokens/${replaced.id}`);
+  await page.getByRole("heading", { name: "New API token in use" }).waitFor();
+  await take(page, "replaced");
   await page.keyboard.press("Escape");
   await page.getByRole("link", { name: "Add new API key" }).click();
   await page.getByLabel("Key name*").fill("Nightly export");

@@ -20,7 +20,7 @@ async function apiToken() {
   const response = await fetch(`${url}/v1/tokens`, {
     method: "POST",
     headers: { "Authorization": `Bearer ${await jwt("dave")}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ name: "Contract", expires_in_days: 1 }),
+    body: JSON.stringify({ name: "Contract", expires_in_days: 1, self_rotation: true }),
   });
   return (await response.json()).secret;
 }
@@ -70,7 +70,7 @@ async function run({ role, credential, examples }) {
     "--url", url, "--max-examples", examples, ...(secret ? ["--header", `Authorization: Bearer ${secret}`] : []),
   ], {
     env: {
-      ...process.env, ROLE: role, SEEN: file, SCHEMATHESIS_HOOKS: join(here, "hooks.py"),
+      ...process.env, ROLE: role, SEEN: file, JWT: await jwt("dave"), SCHEMATHESIS_HOOKS: join(here, "hooks.py"),
       HYPOTHESIS_STORAGE_DIRECTORY: scratch, PYTHONDONTWRITEBYTECODE: "1",
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	texttemplate "text/template"
+	"time"
 
+	"latchkey/internal/notice"
 	"latchkey/internal/token"
 )
 
@@ -31,9 +33,11 @@ type About int
 
 // The kinds of e-mails.
 const (
-	Expiry  About = iota // to an owner, about keys that expire
-	Instead              // the same to an admin, because the owners cannot be reached
-	Revoked              // to an owner, about keys that somebody else has revoked
+	Dates       About = iota // to an owner, about dates of their keys
+	Instead                  // the same to an admin, because the owners cannot be reached
+	Revoked                  // to an owner, about keys that somebody else has revoked
+	TwoHolders               // to an owner or admin, about API tokens that two have
+	RetiredUsed              // to an owner, about replaced API tokens that were used
 )
 
 // Content is what one e-mail says to one recipient.
@@ -50,6 +54,10 @@ type Key struct {
 	token.Token
 	Owner token.Person // as far as they are known
 	By    token.Person // who has revoked it, as far as they are known
+	Kind  notice.Kind  // what there is to say of it
+	Count int          // of [notice.Renewed]: how often
+	At    time.Time    // of what has happened: when
+	From  string       // of [notice.RetiredUsed]: the network; empty: not known
 }
 
 // Style is how a company's e-mails look and speak.
@@ -141,14 +149,19 @@ type group struct {
 	Heading string
 	When    string // what its dates are
 	Rows    []row  // soonest first
+
+	topic notice.Topic
+	come  bool // their date has come
 }
 
 type row struct {
 	Label    string // what the reader knows it by: the name of their own, the hint of another's
 	Title    string // the label as it stands in a sentence
 	Link     string
+	Action   string // what the link is for
+	topic    notice.Topic
 	When     string
-	DaysLeft string // empty: it has expired, or was revoked
+	DaysLeft string // empty: its date has come, or it has none
 	LastUsed string
 	Facts    []fact // beside when and last used
 }
@@ -164,31 +177,22 @@ func (c *Composer) Compose(n Content) (Message, error) {
 		return Message{}, errors.New("composing an e-mail about nothing")
 	}
 	n.Keys = slices.Clone(n.Keys)
-	slices.SortStableFunc(n.Keys, func(a, b Key) int { return cmp.Compare(a.EndDate(), b.EndDate()) })
+	slices.SortStableFunc(n.Keys, func(a, b Key) int { return cmp.Compare(a.date(), b.date()) })
 	p := page{Style: c.style, OnColor: c.onColor, Organization: line(n.Organization), AsTable: len(n.Keys) >= tableFrom}
-	var rows []row
-	expired := 0
+	rows := make([]row, 0, len(n.Keys))
 	for _, k := range n.Keys {
-		r := c.row(n, k)
-		if n.About != Revoked && r.DaysLeft == "" {
-			expired++
-		}
-		rows = append(rows, r)
+		rows = append(rows, c.row(n, k))
 	}
-	p.Groups = groups(n.About, rows, expired)
-	p.Heading, p.Preview = headline(n.About, rows, expired), preview(p.Groups)
+	p.Groups = groups(rows)
+	p.Heading, p.Preview = headline(p.Groups), preview(p.Groups)
+	p.words = wordsOf(c.style.Company, p.Groups)
 	prefix := "[" + c.style.Company + "] "
-	p.words = expiryWords(c.style.Company, expired, len(rows)-expired)
-	switch n.About {
-	case Instead:
+	if n.About == Instead {
 		prefix += "Owner cannot be reached: "
 		p.words = p.toAdmins(c.style.Company, p.Organization, n.Keys)
-	case Revoked:
-		p.words = revokedWords(c.style.Company, len(rows))
-	case Expiry:
 	}
 	p.Subject = prefix + p.Heading
-	if c.style.Replace != "" && n.About != Revoked {
+	if c.style.Replace != "" && rows[0].topic == notice.Ends && len(p.Groups[0].Rows) == len(rows) {
 		p.Now, p.First, p.Steps = c.style.Replace, "", nil
 	}
 	p.Footer = cmp.Or(c.style.Closing, p.Footer)
@@ -202,13 +206,24 @@ func (c *Composer) Compose(n Content) (Message, error) {
 	return Message{To: n.To.Email, Subject: p.Subject, Text: text.String(), HTML: html.String()}, nil
 }
 
-const dateForm = "2 January 2006"
+const (
+	dateForm = "2 January 2006"
+	timeForm = dateForm + ", 15:04 MST"
+)
+
+// date is what a key's notice is about, for sorting.
+func (k Key) date() token.Date {
+	switch k.Kind.Topic() {
+	case notice.NotUsed, notice.Topic(notice.OldUsed):
+		return token.DateOf(k.OldEndsAt())
+	default:
+		return k.EndDate()
+	}
+}
 
 func (c *Composer) row(n Content, k Key) row {
-	r := row{Link: c.style.ConsoleURL + "#/tokens/" + url.PathEscape(string(k.ID)), LastUsed: "never"}
-	if last := k.Uses.Last(); !last.LastAt.IsZero() {
-		r.LastUsed = last.LastAt.UTC().Format(dateForm)
-	}
+	page := c.style.ConsoleURL + "#/tokens/" + url.PathEscape(string(k.ID))
+	r := row{Link: page + "/replace", Action: "Replace", LastUsed: usedOn(k.Uses.Last()), topic: k.Kind.Topic()}
 	hint := line(k.Hint)
 	if k.Token.Owner == token.PersonOwner(n.To.ID) && k.CreatedBy == n.To.ID { // the reader's own words
 		r.Label = line(k.Name)
@@ -218,37 +233,101 @@ func (c *Composer) row(n Content, k Key) row {
 		r.Label, r.Title = hint, hint
 		r.Facts = []fact{{"Name", unlinked(k.Name)}}
 	}
-	switch n.About {
-	case Revoked:
-		r.When = k.RevokedAt.UTC().Format(dateForm + ", 15:04 MST")
-		r.Facts = append(r.Facts, fact{"Revoked by", cmp.Or(line(k.By.Email), unlinked(k.By.ID))})
+	if n.About == Instead || n.About == TwoHolders && k.Token.Owner != token.PersonOwner(n.To.ID) {
+		r.Facts = append(r.Facts, fact{"Owner", cmp.Or(line(k.Owner.Email), unlinked(k.Owner.ID))})
+	}
+	switch r.topic {
+	case notice.Ends:
+		c.ends(&r, n.Today, k)
+	case notice.NotUsed:
+		end := token.DateOf(k.OldEndsAt())
+		r.When, r.DaysLeft = end.Start().Format(dateForm)+" (UTC)", left(n.Today, end)
+		r.Facts = append(r.Facts, fact{"Replaced on", k.Rotation.RotatedAt.UTC().Format(dateForm)})
+	case notice.Topic(notice.OldUsed):
+		r.When, r.LastUsed = k.OldEndsAt().UTC().Format(timeForm), usedOn(k.Uses[k.Rotation.OldGeneration])
+		r.Facts = append(r.Facts, fact{"Old token", line(k.Rotation.OldHint)})
+	case notice.Topic(notice.Renewed):
+		r.When, r.Action, r.Link = k.Rotation.RotatedAt.UTC().Format(timeForm), "Manage", page
+		r.Facts = append(r.Facts, fact{"Replaced", times(k.Count)})
+	case notice.Topic(notice.Revoked):
+		r.When, r.Action, r.Link = k.RevokedAt.UTC().Format(timeForm), "Manage", page
+		by := cmp.Or(line(k.By.Email), unlinked(k.By.ID))
+		if k.By.ID == string(k.ID) {
+			by = "whoever has its API token"
+		}
+		r.Facts = append(r.Facts, fact{"Revoked by", by})
 		if k.RevokeReason != "" {
 			r.Facts = append(r.Facts, fact{"Reason", unlinked(k.RevokeReason)})
 		}
-		return r
-	case Instead:
-		r.Facts = append(r.Facts, fact{"Owner", cmp.Or(line(k.Owner.Email), unlinked(k.Owner.ID))})
-	case Expiry:
-	}
-	end := k.EndDate()
-	r.When = end.Start().Format(dateForm) + " (UTC)"
-	if n.Today < end {
-		r.DaysLeft = days(int(end - n.Today))
+	default: // something that has happened to the key's API tokens
+		r.When = k.At.UTC().Format(timeForm)
+		if k.From != "" {
+			r.Facts = append(r.Facts, fact{"Came from", line(k.From)})
+		}
 	}
 	return r
 }
 
-// groups parts rows, of which the first so many have expired.
-func groups(about About, rows []row, expired int) []group {
-	if about == Revoked {
-		return []group{newGroup("Revoked", "Revoked on", rows, len(rows))}
+// ends fills in a row about a key that expires.
+func (c *Composer) ends(r *row, today token.Date, k Key) {
+	end := k.EndDate()
+	r.When, r.DaysLeft = end.Start().Format(dateForm)+" (UTC)", left(today, end)
+	if r.DaysLeft == "" {
+		r.Action, r.Link = "New key like", c.style.ConsoleURL+"#/new?from="+url.QueryEscape(string(k.ID))
 	}
+	if k.Rotation != nil && k.Rotation.Overlap != 0 && k.Uses[k.Rotation.Version].FirstAt.IsZero() {
+		r.Facts = append(r.Facts, fact{"New token", "not used since it was made on " + k.Rotation.RotatedAt.UTC().Format(dateForm)})
+	}
+}
+
+// left is how long it is until a date; empty if it has come.
+func left(today, date token.Date) string {
+	if today >= date {
+		return ""
+	}
+	return days(int(date - today))
+}
+
+// usedOn says when something was used last, and from where.
+func usedOn(u token.Use) string {
+	if u.LastAt.IsZero() {
+		return "never"
+	}
+	on := u.LastAt.UTC().Format(dateForm)
+	if u.From != "" {
+		on += ", from " + u.From
+	}
+	return on
+}
+
+// topics are the groups of an e-mail, in order. What has come to its date is a group of its
+// own, and comes first.
+var topics = []struct {
+	topic         notice.Topic
+	come          bool
+	heading, when string
+}{
+	{notice.Topic(notice.RotationRefused), true, "Two have the same API token", "Asked on"},
+	{notice.Topic(notice.RetiredUsed), true, "Replaced API token used", "Used on"},
+	{notice.Topic(notice.Revoked), true, "Revoked", "Revoked on"},
+	{notice.Ends, true, "Expired", "Expired on"},
+	{notice.Ends, false, "Expires soon", "Expires on"},
+	{notice.NotUsed, true, "Old API token ended, new one not used", "Ended on"},
+	{notice.NotUsed, false, "New API token not used yet", "Old one ends on"},
+	{notice.Topic(notice.OldUsed), true, "Old API token still in use", "It ends on"},
+	{notice.Topic(notice.Renewed), true, "Replaced its own API token", "Last on"},
+}
+
+// groups parts rows, which are in the order of their dates.
+func groups(rows []row) []group {
 	var all []group
-	if expired > 0 {
-		all = append(all, newGroup("Expired", "Expired on", rows[:expired], len(rows)))
-	}
-	if expired < len(rows) {
-		all = append(all, newGroup("Expires soon", "Expires on", rows[expired:], len(rows)))
+	for _, t := range topics {
+		own := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.topic != t.topic || (r.DaysLeft == "") != t.come })
+		if len(own) > 0 {
+			g := newGroup(t.heading, t.when, own, len(rows))
+			g.topic, g.come = t.topic, t.come
+			all = append(all, g)
+		}
 	}
 	return all
 }

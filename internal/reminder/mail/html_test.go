@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"latchkey/internal/notice"
+	"latchkey/internal/reminder/mail"
 	"latchkey/internal/reminder/mail/sample"
 )
 
@@ -92,7 +94,7 @@ func TestHTML(t *testing.T) {
 		}
 		want := []string{"https://keys.acme.example/", sample.Style.SupportURL}
 		for _, k := range keys {
-			want = append(want, "https://keys.acme.example/#/tokens/"+string(k.ID))
+			want = append(want, leadsTo(s.Content, k))
 		}
 		slices.Sort(want)
 		slices.Sort(links)
@@ -102,6 +104,19 @@ func TestHTML(t *testing.T) {
 		if found := regexp.MustCompile(`url\(|@import|http://`).FindString(m.HTML); found != "" {
 			t.Errorf("%s: the HTML holds %s", s.Name, found)
 		}
+	}
+}
+
+// leadsTo is where the link of a key leads: to what there is to be done about it.
+func leadsTo(c mail.Content, k mail.Key) string {
+	const page = "https://keys.acme.example/#/"
+	switch {
+	case k.Kind == notice.Revoked, k.Kind == notice.Renewed:
+		return page + "tokens/" + string(k.ID)
+	case k.Kind.Topic() == notice.Ends && k.ExpiresOn <= c.Today:
+		return page + "new?from=" + string(k.ID)
+	default:
+		return page + "tokens/" + string(k.ID) + "/replace"
 	}
 }
 
@@ -180,7 +195,7 @@ func TestTextAndHTMLAgree(t *testing.T) {
 		}
 		return all
 	}
-	onlyInText := words("Manage it: Open https://keys.acme.example/#/tokens/ 1. 2. 3. Get help: " + sample.Style.SupportURL)
+	onlyInText := words("Manage it: Replace it: New key like it: Open https://keys.acme.example/#/tokens/replace/new?from= 1. 2. 3. Get help: " + sample.Style.SupportURL)
 	for name, m := range samples(t) {
 		root, err := html.Parse(strings.NewReader(m.HTML))
 		if err != nil {

@@ -3,6 +3,8 @@ package mail
 import (
 	"strconv"
 	"strings"
+
+	"latchkey/internal/notice"
 )
 
 // words are the sentences of an e-mail. The templates give them their form, so that the
@@ -25,6 +27,57 @@ func either(one bool, ifOne, ifSeveral string) string {
 	return ifSeveral
 }
 
+// wordsOf are the words of an e-mail about some groups of keys.
+func wordsOf(company string, groups []group) words {
+	count, topic := 0, groups[0].topic
+	var byDate [2]int // those whose date has come, and those whose has not
+	for _, g := range groups {
+		count += len(g.Rows)
+		if g.topic != topic {
+			topic = ""
+		}
+		if g.come {
+			byDate[0] += len(g.Rows)
+		} else {
+			byDate[1] += len(g.Rows)
+		}
+	}
+	var w words
+	one := count == 1
+	switch topic {
+	case notice.Ends:
+		w = expiryWords(company, byDate[0], byDate[1])
+	case notice.NotUsed:
+		w = unusedWords(company, one, byDate[1] == 0)
+	case notice.Topic(notice.OldUsed):
+		w = oldUsedWords(company, one)
+	case notice.Topic(notice.Renewed):
+		w = words{
+			What:   either(one, "This key may", "These keys may") + " replace " + either(one, "its", "their") + " own API token, and " + either(one, "has", "have") + " done so.",
+			Now:    "If you did not expect this:",
+			First:  "and revoke the key.",
+			Unused: "Otherwise there is nothing to do.",
+		}
+	case notice.Topic(notice.Revoked):
+		w = revokedWords(company, one)
+	case notice.Topic(notice.RotationRefused):
+		w = twoHoldersWords(company, one)
+	case notice.Topic(notice.RetiredUsed):
+		w = retiredUsedWords(company, one)
+	default:
+		w = words{
+			What:   "There is something to say of several API keys; each says below what it is.",
+			Now:    "To see more of them:",
+			First:  "and open the key.",
+			Unused: "If nothing uses one any more, revoke it.",
+		}
+	}
+	if w.Footer == "" {
+		w.Footer = company + " sends this by itself, because you made " + either(one, "this API key.", "these API keys.")
+	}
+	return w
+}
+
 // expiryWords are the words about so many expired and expiring keys.
 func expiryWords(company string, expired, expiring int) words {
 	one := expired+expiring == 1
@@ -33,8 +86,9 @@ func expiryWords(company string, expired, expiring int) words {
 	switch {
 	case expiring == 0:
 		w.What = company + " now refuses every request made with " + it + "."
-		w.Now = either(one, "An expired API key cannot be extended. If an application still needs it, replace it:",
-			"Expired API keys cannot be extended. Replace those that an application still needs:")
+		w.Now = either(one, "An expired API key cannot be extended. If an application still needs it, make a new one like it:",
+			"Expired API keys cannot be extended. Make new ones like those that an application still needs:")
+		w.First = either(one, "and choose “New key like this” at the key.", "and choose “New key like this” at each.")
 		w.Steps = []string{
 			either(one, "Put its API token where the old one was used.", "Put each new API token where the old one was used."),
 			either(one, "Check that the application works again.", "Check that the applications work again."),
@@ -43,31 +97,86 @@ func expiryWords(company string, expired, expiring int) words {
 	case expired == 0:
 		w.What = company + " refuses every request made with " +
 			either(one, "it from 00:00 UTC of that date.", "one of them from 00:00 UTC of its date.")
-		w.Now = either(one, "The date cannot be changed. To keep your application working, replace the key before then:",
-			"The dates cannot be changed. To keep your applications working, replace the keys before then:")
+		w.Now = either(one, "To keep your application working, replace its API token before then:",
+			"To keep your applications working, replace their API tokens before then:")
+		w.First = either(one, "and choose “Replace API token” at the key.", "and choose “Replace API token” at each.")
 		w.Steps = []string{
-			either(one, "Put its API token where the old one is used.", "Put each new API token where the old one is used."),
-			either(one, "Check that the application works, then revoke the old key.",
-				"Check that the applications work, then revoke the old keys."),
+			either(one, "Put the new API token where the old one is used. The old one goes on working meanwhile, until its date.",
+				"Put each new API token where the old one is used. The old ones go on working meanwhile, until their dates."),
+			either(one, "Check that the page says that the new one is used.", "Check that the page says that the new ones are used."),
 		}
 		w.Unused = "If nothing uses " + it + " any more, revoke " + it + " now."
 	default:
 		w.What = company + " refuses every request made with an expired API key, and refuses the others from 00:00 UTC of their dates."
-		w.Now = "The dates cannot be changed. Replace the keys that an application needs:"
+		w.Now = "Replace the API tokens of those that an application needs:"
+		w.First = "and choose “Replace API token”, or “New key like this” for one that has expired."
 		w.Steps = []string{
 			"Put each new API token where the old one is or was used.",
-			"Check that the applications work, then revoke the old keys that have not expired yet.",
+			"Check that the applications work.",
 		}
 		w.Unused = "If nothing uses one that has not expired yet, revoke it now."
 	}
-	w.First = either(one, "and choose “Add new API key”.", "and choose “Add new API key”, once for each.")
-	w.Footer = company + " sends this by itself, because you made " + either(one, "this API key.", "these API keys.")
 	return w
 }
 
+// unusedWords are about keys whose new API token was not used.
+func unusedWords(company string, one, ended bool) words {
+	w := words{
+		What: "The API token of " + either(one, "this key", "these keys") + " was replaced, but the new one has not been used. " +
+			either(ended, company+" now refuses the old one.", "The old one works until 00:00 UTC of its date, and "+company+" refuses it from then on."),
+		Now:   either(ended, "If an application still needs it:", "To keep your application working:"),
+		First: "and look at the key.",
+		Steps: []string{
+			"Put the new API token where the old one " + either(ended, "was", "is") + " used.",
+			"If the new one is lost, choose “Replace API token” once more: that takes back the one that nobody uses.",
+		},
+		Unused: "If nothing uses " + either(one, "the key", "a key") + " any more, revoke it.",
+	}
+	return w
+}
+
+// oldUsedWords are about keys whose old API token is in use shortly before it ends.
+func oldUsedWords(company string, one bool) words {
+	return words{
+		What: "The new API token of " + either(one, "this key", "each of these keys") + " is in use, but the old one is, too. " +
+			company + " refuses the old one from the time below on.",
+		Now:    "Something still has the old one:",
+		First:  "and look at where it came from.",
+		Steps:  []string{"Put the new API token there."},
+		Unused: "If you know of nothing that still has the old one, somebody else may: then choose “Replace API token” and end it now.",
+	}
+}
+
+// twoHoldersWords are about keys of which two have the same API token.
+func twoHoldersWords(company string, one bool) words {
+	return words{
+		What: "An API token of " + either(one, "this key", "these keys") + " asked for another one in its place, although it was replaced before and the new one is in use. " +
+			company + " refused. So two have had the same API token, and one of them may be a stranger.",
+		Now:   "Unless you know how that came about:",
+		First: "and choose “Replace API token”, and there “End it now”.",
+		Steps: []string{
+			"Put the new API token where the old one was used.",
+			"Find out how the old one got away.",
+		},
+		Unused: "If in doubt, revoke " + either(one, "the key.", "the keys."),
+		Footer: company + " sends this by itself, to whoever made the API key and to admins of the organization.",
+	}
+}
+
+// retiredUsedWords are about keys of which a replaced API token was used after its end.
+func retiredUsedWords(company string, one bool) words {
+	return words{
+		What: "An API token that " + either(one, "this key", "each of these keys") + " had before was used after its end. " +
+			company + " refused the request.",
+		Now:    "If it was one of your applications, it does not work any more:",
+		First:  "and look at the key.",
+		Steps:  []string{"Put the current API token there. If it is lost, choose “Replace API token” once more."},
+		Unused: "If you know of nothing that still has the old one, somebody else may have it. It is of no use to them any more.",
+	}
+}
+
 // revokedWords are the words about keys that somebody else has revoked.
-func revokedWords(company string, count int) words {
-	one := count == 1
+func revokedWords(company string, one bool) words {
 	return words{
 		What: company + " now refuses every request made with " + either(one, "it.", "them."),
 		Now: either(one, "If an application still needs a key, make a new one:",
@@ -108,28 +217,52 @@ func undelivered(keys []Key) string {
 	return "mail to " + line(owner.Email) + ", who made " + made + ", does not arrive"
 }
 
-// headline says in a line what has happened to the keys, which are in the order of their
-// dates. It is fit for a subject.
-func headline(about About, rows []row, expired int) string {
-	one := len(rows) == 1
-	what := strconv.Itoa(len(rows)) + " API keys "
-	if one {
-		what = "API key " + rows[0].Title + " "
+// headline says in a line what there is to say of the keys. It is fit for a subject.
+func headline(groups []group) string {
+	first := groups[0]
+	one := len(groups) == 1 && len(first.Rows) == 1
+	count := 0
+	for _, g := range groups {
+		count += len(g.Rows)
 	}
-	expiring := rows[expired:]
+	what := strconv.Itoa(count) + " API keys "
+	if one {
+		what = "API key " + first.Rows[0].Title + " "
+	}
+	last := groups[len(groups)-1]
 	switch {
-	case about == Revoked:
-		return what + either(one, "was revoked", "were revoked")
-	case len(expiring) == 0:
-		return what + either(one, "has expired", "have expired")
-	case expired > 0:
+	case last.topic != first.topic:
+		return what + "need a look"
+	case first.topic == notice.Ends && len(groups) > 1:
 		return what + "have expired or expire soon"
+	case len(groups) > 1:
+		return what + "have a new API token that is not used"
+	}
+	soonest, latest := first.Rows[0].DaysLeft, first.Rows[len(first.Rows)-1].DaysLeft
+	switch first.topic {
+	case notice.Topic(notice.Revoked):
+		return what + either(one, "was revoked", "were revoked")
+	case notice.Topic(notice.RotationRefused):
+		return what + "may be in a stranger’s hands"
+	case notice.Topic(notice.RetiredUsed):
+		return what + either(one, "had a replaced API token used", "had replaced API tokens used")
+	case notice.Topic(notice.OldUsed):
+		return what + either(one, "still has its old API token in use", "still have their old API tokens in use")
+	case notice.Topic(notice.Renewed):
+		return what + either(one, "replaced its own API token", "replaced their own API tokens")
+	case notice.NotUsed:
+		return what + either(one, "has a new API token that is not used", "have new API tokens that are not used")
+	case notice.Ends:
+	}
+	switch {
+	case first.come:
+		return what + either(one, "has expired", "have expired")
 	case one:
-		return what + "expires in " + rows[0].DaysLeft
-	case expiring[0].DaysLeft == expiring[len(expiring)-1].DaysLeft:
-		return what + "expire in " + expiring[0].DaysLeft
+		return what + "expires in " + soonest
+	case soonest == latest:
+		return what + "expire in " + soonest
 	default:
-		return what + "expire soon, the first in " + expiring[0].DaysLeft
+		return what + "expire soon, the first in " + soonest
 	}
 }
 
@@ -154,6 +287,14 @@ func preview(groups []group) string {
 		text += "; and " + strconv.Itoa(more) + " more"
 	}
 	return text + "."
+}
+
+// times says how often.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
 }
 
 func days(n int) string {

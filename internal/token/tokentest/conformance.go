@@ -19,6 +19,7 @@ type Backend interface {
 	token.Store
 	token.Lookup
 	token.RotationStore
+	token.RefusalStore
 	// Used marks the use of a secret, as the authorizer does.
 	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
 	MarkUndeliverable(ctx context.Context, p token.Person, at time.Time) error
@@ -105,6 +106,11 @@ func Conformance(t *testing.T, newStore func(*testing.T) Backend) {
 		"rotating loses races":           rotatingLosesRaces,
 		"rotating for another":           rotatingForAnother,
 		"rotating keeps uses":            rotatingKeepsUses,
+		"policies are read back":         policiesAreReadBack,
+		"refused rotations are recorded": refusedRotationsAreRecorded,
+		"a previous secret ends":         previousEnds,
+		"revoking one secret":            revokingOneSecret,
+		"admins are those of now":        adminsAreThoseOfNow,
 		"lists by creation":              listsByCreation,
 		"lists of what lives":            listsOfWhatLives,
 		"lists begin outside of dates":   listsBeginOutside,

@@ -30,7 +30,7 @@ func (c conforming) person(id string) token.Person {
 	return people[id]
 }
 
-var alice = token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Admin: true}
+var alice = token.Person{Organization: "acme", ID: "alice", Email: "alice@acme.example", Role: token.RoleAdmin}
 
 func peopleAreAsTheyAreNow(t *testing.T, c conforming) {
 	t.Helper()
@@ -45,21 +45,23 @@ func peopleAreAsTheyAreNow(t *testing.T, c conforming) {
 		t.Errorf("somebody unknown is %+v", got)
 	}
 	moved := alice
-	moved.Email, moved.Admin = "alice@new.example", false
+	moved.Email, moved.Role = "alice@new.example", token.RoleManager
 	c.keep(moved, Noon.Add(time.Minute))
 	if got := c.person("alice"); got != moved {
 		t.Errorf("after a change: %+v", got)
 	}
-	moved.Admin = true
+	moved.Role = token.RoleAdmin
 	c.keep(moved, Noon.Add(2*time.Minute))
-	for _, id := range []string{"alice", "alice", "bob"} {
-		if err := c.Demote(t.Context(), "acme", id); err != nil {
-			t.Errorf("demoting %s: %v", id, err)
+	for _, role := range []token.Role{token.RoleManager, token.RoleAdmin, token.RoleNone} {
+		for _, id := range []string{"alice", "alice", "bob"} {
+			if err := c.Demote(t.Context(), "acme", id, role); err != nil {
+				t.Errorf("demoting %s: %v", id, err)
+			}
 		}
-	}
-	moved.Admin = false
-	if got := c.person("alice"); got != moved {
-		t.Errorf("after a role was lost: %+v", got)
+		moved.Role = min(moved.Role, role)
+		if got := c.person("alice"); got != moved {
+			t.Errorf("demoted to %d: %+v", role, got)
+		}
 	}
 	if got := c.person("bob"); got != (token.Person{}) {
 		t.Errorf("demoting somebody unknown made %+v", got)

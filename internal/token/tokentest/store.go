@@ -31,6 +31,7 @@ type Store struct {
 	requests    map[token.Request]token.Answered
 	marked      map[personKey]mark
 	rotations   []token.SecretChange
+	refused     []token.RefusedRotation
 	seen        map[personKey]time.Time
 }
 
@@ -49,6 +50,7 @@ var (
 	_ token.Lookup = (*Store)(nil)
 
 	_ token.RotationStore = (*Store)(nil)
+	_ token.RefusalStore  = (*Store)(nil)
 )
 
 // NewStore returns an empty store.
@@ -121,6 +123,11 @@ func (s *Store) Recipient(notice token.ID) (string, bool) {
 	for _, r := range s.Notices() {
 		if r.Notice == notice {
 			return r.Token.Owner.ID, true
+		}
+	}
+	for _, r := range s.Refused() {
+		if recipient, there := r.Recipients[notice]; there {
+			return recipient, true
 		}
 	}
 	return "", false
@@ -355,6 +362,9 @@ func (s *Store) Revoke(_ context.Context, r token.Revocation) (bool, error) {
 	id := r.Token.ID
 	c, living := s.credentials[id]
 	previous, overlapping := s.previous[id]
+	if living && r.Generation != 0 && c.Generation != r.Generation {
+		return false, token.ErrChanged
+	}
 	if living && c.Organization != r.Token.Organization || overlapping && previous.Organization != r.Token.Organization {
 		return false, token.ErrNotFound
 	}

@@ -1,7 +1,9 @@
 package tokentest
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"latchkey/internal/token"
@@ -59,14 +61,14 @@ func (s *Store) KeepKnown(ctx context.Context, p token.Person, now time.Time) (t
 }
 
 // Demote implements [token.People].
-func (s *Store) Demote(_ context.Context, organization, id string) error {
+func (s *Store) Demote(_ context.Context, organization, id string, to token.Role) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin("Demote"); err != nil {
 		return err
 	}
 	if p, ok := s.people[personKey{organization, id}]; ok {
-		p.Admin = false
+		p.Role = min(p.Role, to)
 		s.people[personKey{organization, id}] = p
 	}
 	return nil
@@ -115,4 +117,26 @@ func (s *Store) PeopleByID(_ context.Context, organization string, ids []string)
 		}
 	}
 	return found, nil
+}
+
+// Admins implements [token.RefusalStore].
+func (s *Store) Admins(
+	_ context.Context, organization string, since time.Time, limit int, use func(token.Person) bool,
+) ([]token.Person, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin("Admins"); err != nil {
+		return nil, err
+	}
+	var found []token.Person
+	for k, p := range s.people {
+		if k.organization == organization && p.Role == token.RoleAdmin && !s.seen[k].Before(since) {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, func(a, b token.Person) int {
+		return cmp.Or(s.seen[personKey{organization, b.ID}].Compare(s.seen[personKey{organization, a.ID}]), cmp.Compare(a.ID, b.ID))
+	})
+	found = slices.DeleteFunc(found, func(p token.Person) bool { return !use(p) })
+	return found[:min(limit, len(found))], nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"latchkey/internal/token"
@@ -86,5 +87,54 @@ func (s *Store) Used(_ context.Context, c token.Credential, at time.Time, from s
 		t.Uses[c.Generation] = kept.Use
 		s.tokens[c.TokenID] = t
 	}
+	return nil
+}
+
+// RotationRefused implements [token.RefusalStore].
+func (s *Store) RotationRefused(_ context.Context, r token.RefusedRotation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin("RotationRefused"); err != nil {
+		return err
+	}
+	for _, before := range s.refused {
+		for id := range r.Recipients {
+			if _, there := before.Recipients[id]; there {
+				return nil
+			}
+		}
+	}
+	s.refused = append(s.refused, r)
+	s.audits = append(s.audits, r.Audit)
+	return nil
+}
+
+// Refused returns the refused rotations that people were notified of, oldest first.
+func (s *Store) Refused() []token.RefusedRotation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.refused)
+}
+
+// EndPrevious implements [token.Store].
+func (s *Store) EndPrevious(_ context.Context, e token.EndedSecret) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin("EndPrevious"); err != nil {
+		return err
+	}
+	id := e.Secret.TokenID
+	kept, ok := s.previous[id]
+	t := s.tokens[id]
+	if !ok || kept.Generation != e.Secret.Generation || kept.Organization != e.Secret.Organization ||
+		t.Rotation == nil || t.Rotation.OldGeneration != e.Secret.Generation {
+		return token.ErrChanged
+	}
+	delete(s.previous, id)
+	rotation := *t.Rotation
+	rotation.OldExpiresAt = e.Audit.At
+	t.Rotation = &rotation
+	s.tokens[id] = t
+	s.audits = append(s.audits, e.Audit)
 	return nil
 }

@@ -50,7 +50,7 @@ func (c *Clock) Now() time.Time { return c.T }
 type Service struct {
 	*token.Issuer
 	*token.Manager
-	*token.Rotator
+	*token.SelfRotator
 	*token.Verifier
 
 	Store *Store
@@ -74,10 +74,13 @@ func New(tb testing.TB, change func(*token.IssuerConfig)) *Service {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.Rotator, err = token.NewRotator(token.RotatorConfig{
+	rotator, err := token.NewRotator(token.RotatorConfig{
 		Store: s.Store, Prefix: c.Prefix, NotifyOn: c.NotifyOn, RetentionDays: c.RetentionDays, Now: s.Clock.Now, Random: c.Random,
 	})
 	if err != nil {
+		tb.Fatal(err)
+	}
+	if s.SelfRotator, err = token.NewSelfRotator(rotator, s.Store, 30*24*time.Hour); err != nil {
 		tb.Fatal(err)
 	}
 	if s.Issuer, err = token.NewIssuer(c); err != nil {

@@ -3,6 +3,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,21 +23,23 @@ type Follower struct {
 	client    *dynamodbstreams.Client
 	table     string
 	arn       string
-	iterators map[string]*string // where to read on, by shard; nil: the shard is read to its end
-	split     bool               // a shard is read to its end, and those that follow it are not known yet
+	iterators map[string]*string      // where to read on, by shard; nil: the shard is read to its end
+	from      types.ShardIteratorType // where to begin when it is opened
+	last      string                  // sequence number of the last change that was handed over
+	split     bool                    // a shard is read to its end, and those that follow it are not known yet
 }
 
 // Follow returns a follower of the table's stream in the DynamoDB Local at an endpoint. It
 // is an error if the table has no stream.
 func Follow(ctx context.Context, endpoint, table string) (*Follower, error) {
-	f := &Follower{table: table, client: dynamodbstreams.New(dynamodbstreams.Options{
+	f := &Follower{table: table, from: types.ShardIteratorTypeLatest, client: dynamodbstreams.New(dynamodbstreams.Options{
 		BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		Retryer: aws.NopRetryer{}, // Run tries again
 	})}
 	return f, f.open(ctx)
 }
 
-// open finds the stream, and its end.
+// open finds the stream, and where to begin: at first at its end.
 func (f *Follower) open(ctx context.Context) error {
 	out, err := f.client.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: &f.table})
 	if err != nil {
@@ -47,7 +50,7 @@ func (f *Follower) open(ctx context.Context) error {
 	}
 	f.arn, f.split = *out.Streams[len(out.Streams)-1].StreamArn, false
 	found := map[string]*string{}
-	if err := f.addShards(ctx, found, types.ShardIteratorTypeLatest); err != nil {
+	if err := f.addShards(ctx, found, f.from); err != nil {
 		return err
 	}
 	f.iterators = found
@@ -81,7 +84,9 @@ func (f *Follower) addShards(ctx context.Context, known map[string]*string, from
 }
 
 // Run gives handle each change, one after the other, until ctx ends. While the server does
-// not answer it waits; where the stream has forgotten its place it reads on at the end.
+// not answer it waits. Where the stream has forgotten its place, which DynamoDB Local also
+// does with a place at its end, it reads from the beginning and leaves out what it has
+// handed over.
 func (f *Follower) Run(ctx context.Context, handle func(context.Context, types.Record)) {
 	look := time.NewTicker(interval)
 	defer look.Stop()
@@ -96,7 +101,7 @@ func (f *Follower) Run(ctx context.Context, handle func(context.Context, types.R
 		_, trimmed := errors.AsType[*types.TrimmedDataAccessException](err)
 		_, gone := errors.AsType[*types.ResourceNotFoundException](err)
 		if expired || trimmed || gone {
-			f.iterators = nil
+			f.iterators, f.from = nil, types.ShardIteratorTypeTrimHorizon
 		}
 	}
 }
@@ -117,7 +122,10 @@ func (f *Follower) read(ctx context.Context, handle func(context.Context, types.
 		f.iterators[shard] = out.NextShardIterator
 		f.split = f.split || out.NextShardIterator == nil
 		for _, record := range out.Records {
-			handle(ctx, record)
+			if number := aws.ToString(record.Dynamodb.SequenceNumber); later(number, f.last) {
+				f.last = number
+				handle(ctx, record)
+			}
 		}
 	}
 	if !f.split {
@@ -129,3 +137,6 @@ func (f *Follower) read(ctx context.Context, handle func(context.Context, types.
 	f.split = false
 	return nil
 }
+
+// later compares sequence numbers, which are decimal numbers of any length.
+func later(a, b string) bool { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) > 0 }
