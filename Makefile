@@ -16,6 +16,7 @@ GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false 
 # Tools are pinned here, and fetched into .tools as they are needed.
 GOLANGCI_LINT := .tools/golangci-lint-v2.15.0
 SCHEMATHESIS  := .tools/schemathesis
+EMULATOR      := .tools/ministack
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export npm_config_update_notifier := false
@@ -38,7 +39,7 @@ need:
 	@internal/dev/need go node $(if $(DYNAMODB_ENDPOINT),,java)
 
 .PHONY: test
-test: need node_modules/.package-lock.json ## run every test that needs no browser, with the race detector
+test: need node_modules/.package-lock.json $(EMULATOR)/complete ## run every test that needs no browser, with the race detector
 	@internal/dev/need cc
 	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
 	@echo "running the tests: minutes, and one line for each package"
@@ -132,6 +133,9 @@ $(GOLANGCI_LINT):
 $(SCHEMATHESIS)/complete: internal/e2e/contract/requirements.txt
 	@internal/dev/venv $(@D) --require-hashes --requirement $<
 
+$(EMULATOR)/complete: internal/dev/emulator/requirements.txt
+	@internal/dev/venv $(@D) --require-hashes --requirement $<
+
 # SAM: the functions by AWS's SAM CLI instead of the local run. See internal/dev/sam.
 
 SAM_TEMPLATE := .build/sam/cdk.out/Latchkey.template.json
@@ -160,8 +164,9 @@ sam-test: $(SAM_TEMPLATE) sam-validate ## a round trip and every event by SAM
 	cd internal/dev/sam && SAM_TEMPLATE="$(CURDIR)/$(SAM_TEMPLATE)" exec ./run ../../../.build/sam/sam.test -test.timeout 5m
 
 .PHONY: sam-validate
-sam-validate: $(SAM_TEMPLATE) ## have SAM check the template
-	@cd internal/dev/sam && DOCKER=no ./run sh -c '"$$SAM" validate --lint --region us-east-1 --template ../../../$(SAM_TEMPLATE)'
+sam-validate: $(SAM_TEMPLATE) ## have SAM check the templates: the stack's, and those of the examples
+	@cd internal/dev/sam && for template in $(SAM_TEMPLATE) infra/examples/*/template.yaml; do \
+	  DOCKER=no ./run sh -c '"$$SAM" validate --lint --region us-east-1 --template ../../../'"$$template"; done
 
 $(SAM_TEMPLATE): $(SOURCES) internal/dev/sam/cdk.json node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)

@@ -142,7 +142,7 @@ func Rotate(
 			if err != nil {
 				return answer{}, err
 			}
-			c.ExpiresAt = issued.ExpiresAt()
+			c.ExpiresAt, c.Previous = issued.ExpiresAt(), false
 			return answer{http.StatusOK, renewedJSON{newWhoamiJSON(issued.Token, c), issued.Secret.Reveal()}, issued.ID}, nil
 		}),
 	})

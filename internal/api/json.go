@@ -175,10 +175,16 @@ type whoamiJSON struct {
 	OwnerType    token.OwnerType `json:"owner_type"`
 	Scopes       []string        `json:"scopes"` // null: not limited; empty: none
 	ExpiresAt    time.Time       `json:"expires_at"`
+	RenewAt      *time.Time      `json:"renew_at"` // null: the token may not replace its own secret
 }
 
 func newWhoamiJSON(t token.Token, c token.Credential) whoamiJSON {
-	return whoamiJSON{t.ID, t.Name, c.Organization, orNull(c.Owner.ID), c.Owner.Type, c.Scopes, c.EndsAt()}
+	w := whoamiJSON{t.ID, t.Name, c.Organization, orNull(c.Owner.ID), c.Owner.Type, c.Scopes, c.EndsAt(), nil}
+	if c.SelfRotation {
+		at := t.RenewAt(c)
+		w.RenewAt = &at
+	}
+	return w
 }
 
 // renewedJSON is a token that has replaced its own secret, with the new one. Its holder

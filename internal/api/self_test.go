@@ -21,6 +21,9 @@ func TestRotateItself(t *testing.T) {
 	if a.at("token", "expires_at") != "2027-01-02T00:00:00Z" || a.at("token", "token_id") != string(id) || a.Headers["token-expires-at"] != "2026-12-23T00:00:00Z" {
 		t.Errorf("%s, headers %v", a.Body, a.Headers)
 	}
+	if a.at("token", "renew_at") != "2026-12-23T04:00:00Z" {
+		t.Errorf("renew_at in %s", a.Body)
+	}
 	if strings.Contains(a.Body, "@") {
 		t.Errorf("a token's holder learns an address: %s", a.Body)
 	}

@@ -121,7 +121,7 @@ func (a *Authorizer) Handle(ctx context.Context, raw json.RawMessage) (any, erro
 		if a.c.Denial == Unauthorized {
 			return nil, errUnauthorized
 		}
-		return e.refuse(), nil
+		return e.refuse(refused.Reason), nil
 	}
 	if err != nil {
 		log.ErrorContext(ctx, "decision", "outcome", "error", "reason", "lookup", "error", err.Error())
@@ -277,11 +277,18 @@ func (e event) allow(c token.Credential) any {
 	return e.policy("Allow", string(c.TokenID), details(c))
 }
 
-func (e event) refuse() any {
-	if e.isHTTPAPI() {
+// refuse tells a REST API why, for the body of its answer, where that is safe: whoever has a
+// secret that has ended may know that it has, and may need to. Of any other secret there is
+// nothing to say, not even whether there is such a token.
+func (e event) refuse(reason token.Reason) any {
+	if e.isHTTPAPI() { // its refusals have no body of one's own
 		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: false}
 	}
-	return e.policy("Deny", "anonymous", nil)
+	why := "invalid"
+	if reason == token.ReasonExpired || reason == token.ReasonRotated {
+		why = string(reason)
+	}
+	return e.policy("Deny", "anonymous", map[string]any{"reason": why})
 }
 
 // policy covers the whole stage, not the one method asked for: API Gateway may reuse

@@ -2,6 +2,7 @@ package authorizer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -199,9 +200,9 @@ func TestDeny(t *testing.T) {
 	refusals := map[string]string{
 		httpAPI: `{"isAuthorized":false}`,
 		restToken: `{"principalId":"anonymous","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":["execute-api:Invoke"],` +
-			`"Effect":"Deny","Resource":["arn:aws:execute-api:us-west-2:123456789012:ymy8tbxw7b/prod/*"]}]}}`,
+			`"Effect":"Deny","Resource":["arn:aws:execute-api:us-west-2:123456789012:ymy8tbxw7b/prod/*"]}]},"context":{"reason":"WHY"}}`,
 		restRequest: `{"principalId":"anonymous","policyDocument":{"Version":"2012-10-17","Statement":[{"Action":["execute-api:Invoke"],` +
-			`"Effect":"Deny","Resource":["arn:aws:execute-api:us-east-1:123456789012:s4x3opwd6i/test/*"]}]}}`,
+			`"Effect":"Deny","Resource":["arn:aws:execute-api:us-east-1:123456789012:s4x3opwd6i/test/*"]}]},"context":{"reason":"WHY"}}`,
 	}
 	for _, kind := range kinds {
 		for _, test := range []struct {
@@ -210,25 +211,31 @@ func TestDeny(t *testing.T) {
 			present func(*door) string
 			reason  token.Reason
 			lookups int
+			told    string // what a REST API's answer may say; empty: no more than of garbage
 		}{
-			{"malformed", nil, func(*door) string { return "x" }, token.ReasonMalformed, 0},
+			{"malformed", nil, func(*door) string { return "x" }, token.ReasonMalformed, 0, ""},
 			{"unknown", func(d *door) {
 				d.Store.Fail("Credential", token.ErrNotFound)
 				d.Store.Fail("LateToken", token.ErrNotFound)
-			}, nil, token.ReasonUnknown, 2},
-			{"expired", func(d *door) { d.Clock.T = d.token.ExpiresAt() }, nil, token.ReasonExpired, 1},
+			}, nil, token.ReasonUnknown, 2, ""},
+			{"expired", func(d *door) { d.Clock.T = d.token.ExpiresAt() }, nil, token.ReasonExpired, 1, "expired"},
 			{"revoked", func(d *door) {
 				if _, err := d.Revoke(t.Context(), tokentest.Bob, string(d.token.ID), ""); err != nil {
 					t.Fatal(err)
 				}
-			}, nil, token.ReasonRevoked, 2},
+			}, nil, token.ReasonRevoked, 2, ""},
+			{"replaced", func(d *door) {
+				if _, err := d.Rotate(t.Context(), tokentest.Bob, string(d.token.ID), token.RotateRequest{OldSecret: token.OldEnds}); err != nil {
+					t.Fatal(err)
+				}
+			}, nil, token.ReasonRotated, 2, "rotated"},
 			{"forged", nil, func(d *door) string {
 				forged, err := token.NewSecret(tokentest.Prefix, d.token.ID, strings.NewReader(strings.Repeat("forgery!", 4)))
 				if err != nil {
 					t.Fatal(err)
 				}
 				return forged.Reveal()
-			}, token.ReasonForged, 2},
+			}, token.ReasonForged, 2, ""},
 		} {
 			for _, denial := range []authorizer.Denial{authorizer.Unauthorized, authorizer.Forbidden} {
 				d := newDoor(t, denial)
@@ -236,6 +243,7 @@ func TestDeny(t *testing.T) {
 					test.prepare(d)
 				}
 				before := len(d.Store.Calls())
+				refusal := strings.Replace(refusals[kind], "WHY", cmp.Or(test.told, "invalid"), 1)
 				presented := d.secret
 				if test.present != nil {
 					presented = test.present(d)
@@ -244,8 +252,8 @@ func TestDeny(t *testing.T) {
 				switch {
 				case denial == authorizer.Unauthorized && (err == nil || err.Error() != "Unauthorized"):
 					t.Errorf("%s, %s: %s, error %v; want the very text Unauthorized", kind, test.name, got, err)
-				case denial == authorizer.Forbidden && (err != nil || !sameJSON(t, got, refusals[kind])):
-					t.Errorf("%s, %s: %s, error %v\nwant %s", kind, test.name, got, err, refusals[kind])
+				case denial == authorizer.Forbidden && (err != nil || !sameJSON(t, got, refusal)):
+					t.Errorf("%s, %s: %s, error %v\nwant %s", kind, test.name, got, err, refusal)
 				}
 				if n := len(d.Store.Calls()) - before; n != test.lookups {
 					t.Errorf("%s, %s: %d lookups, want %d", kind, test.name, n, test.lookups)

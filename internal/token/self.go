@@ -118,6 +118,20 @@ func (r *SelfRotator) RotateSelf(ctx context.Context, h Holder) (Issued, error) 
 	return Issued{}, ErrBusy
 }
 
+// RenewAt is when it is time for a secret's holder to have the token replace it: when two
+// thirds of its life are over, which leaves the last third for what goes wrong. For a secret
+// that was replaced already it is the moment of that: its successor may have been lost.
+func (t Token) RenewAt(c Credential) time.Time {
+	made := t.CreatedAt
+	if t.Rotation != nil {
+		made = t.Rotation.RotatedAt
+	}
+	if c.Previous {
+		return made
+	}
+	return made.Add(c.EndsAt().Sub(made) * 2 / 3).Truncate(time.Second)
+}
+
 // presented reads a token's secrets, and which of them the holder has. The error is a
 // [RefusedError] if it works no more.
 func (r *Rotator) presented(ctx context.Context, h Holder, now time.Time) (secrets, Credential, error) {

@@ -56,6 +56,35 @@ func mustRenew(t *testing.T, s *tokentest.Service, secret token.Secret) token.Is
 	return issued
 }
 
+// Noon of a token's first day to midnight of its 30th is 29 days and a half.
+func TestRenewAt(t *testing.T) {
+	s := tokentest.New(t, nil)
+	made, old := mustIssueSelf(t, s, tokentest.Bob, 30)
+	renewAt := func(secret token.Secret) time.Time {
+		t.Helper()
+		c, err := s.Verify(t.Context(), secret.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := s.Store.Token(t.Context(), made.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now.RenewAt(c)
+	}
+	if got, want := renewAt(old), tokentest.Noon.Add(19*24*time.Hour+16*time.Hour); !got.Equal(want) {
+		t.Errorf("issued: %s, want %s", got, want)
+	}
+	s.Clock.T = tokentest.Noon.AddDate(0, 0, 20)
+	issued := mustRenew(t, s, old)
+	if got, want := renewAt(issued.Secret), s.Clock.T.Add(19*24*time.Hour+16*time.Hour); !got.Equal(want) {
+		t.Errorf("renewed: %s, want %s", got, want)
+	}
+	if got := renewAt(old); !got.Equal(s.Clock.T) {
+		t.Errorf("replaced: %s, want %s", got, s.Clock.T)
+	}
+}
+
 func TestRotateSelf(t *testing.T) {
 	s := tokentest.New(t, nil)
 	made, old := mustIssueSelf(t, s, tokentest.Bob, 30)
