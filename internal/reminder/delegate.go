@@ -136,7 +136,7 @@ func (s *sending) unsent(ctx context.Context, b *batch, items []item, why error)
 	s.postpone(ctx, b, others, holdFor(why))
 	if outOfReach && !errors.Is(why, ErrAddress) {
 		s.logDeferred(ctx, b, others, why)
-		s.settle(b, deferred, refs(others)...)
+		s.count(b, deferred, refs(others)...)
 		return
 	}
 	s.fail(ctx, b, refs(others), "sending", why)
@@ -149,7 +149,7 @@ func (s *sending) abandon(ctx context.Context, b *batch, items []item, why error
 		why = errors.Join(why, err)
 	}
 	s.logFailed(ctx, b.organization, refs(items), "notifying anybody", why)
-	s.settle(b, failed, refs(items)...)
+	s.count(b, failed, refs(items)...)
 }
 
 // failingFor tells the notices that have been failing for so long from the others.

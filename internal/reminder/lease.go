@@ -29,7 +29,7 @@ func (s *sending) lease(ctx context.Context, b *batch) []item {
 		case err != nil:
 			s.fail(ctx, b, []notice.Ref{d.Ref}, "leasing", err)
 		case !ok:
-			s.settle(b, skipped, d.Ref)
+			s.count(b, skipped, d.Ref)
 		default:
 			leases = append(leases, l)
 		}

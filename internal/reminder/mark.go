@@ -138,7 +138,7 @@ func (s *sending) recordPart(ctx context.Context, b *batch, o outcome, c notice.
 	for try := 0; ; {
 		err := s.c.Queue.Mark(ctx, c)
 		if err == nil {
-			s.settle(b, o, entriesOf(c.Marks)...)
+			s.count(b, o, entriesOf(c.Marks)...)
 			s.queue(c.Notices)
 			return nil
 		}
@@ -168,7 +168,7 @@ func (s *sending) lost(ctx context.Context, b *batch, o outcome, lost *notice.Lo
 	for _, e := range lost.Entries {
 		s.c.Log.WarnContext(ctx, "a lease was lost before its mark", "entry", e.String(), "org_id", b.organization, "sent", o == sent)
 	}
-	s.settle(b, o, lost.Entries...)
+	s.count(b, o, lost.Entries...)
 }
 
 func entriesOf(marks []notice.Mark) []notice.Ref {

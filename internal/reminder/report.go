@@ -10,9 +10,9 @@ import (
 	"latchkey/internal/notice"
 )
 
-// settle counts what became of entries of a batch. Each counts once, by what is said
+// count counts what became of entries of a batch. Each counts once, by what is said
 // first.
-func (s *sending) settle(b *batch, o outcome, entries ...notice.Ref) {
+func (s *sending) count(b *batch, o outcome, entries ...notice.Ref) {
 	s.counts.add(o, b.take(entries)...)
 }
 

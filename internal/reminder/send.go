@@ -89,7 +89,7 @@ func (s *sending) all(ctx context.Context, due []notice.Due) {
 func (s *sending) one(ctx context.Context, b *batch) {
 	defer s.finish(ctx, b)
 	if s.pace.over() {
-		s.settle(b, deferred, b.entries()...)
+		s.count(b, deferred, b.entries()...)
 		return
 	}
 	to, err := person(ctx, s.c.Queue, b.organization, b.recipient)
@@ -102,7 +102,7 @@ func (s *sending) one(ctx context.Context, b *batch) {
 	case !reachable(to):
 		s.elsewhere(ctx, b, to, s.lease(ctx, b), errNobody)
 	case !s.pace.wait(ctx):
-		s.settle(b, deferred, b.entries()...)
+		s.count(b, deferred, b.entries()...)
 	default:
 		s.notify(ctx, b, to)
 	}
@@ -258,5 +258,5 @@ func (s *sending) refused(ctx context.Context, b *batch, to token.Person, items 
 // putOff gives leased entries to the next run.
 func (s *sending) putOff(ctx context.Context, b *batch, items []item) {
 	s.releaseAll(ctx, refs(items))
-	s.settle(b, deferred, refs(items)...)
+	s.count(b, deferred, refs(items)...)
 }
