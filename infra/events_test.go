@@ -43,7 +43,8 @@ func TestAuditEntriesBecomeEvents(t *testing.T) {
 	}
 	want := map[string]string{
 		"id": "sk.S", "org_id": "org_id.S", "at": "at.S", "actor": "actor.S",
-		"token_id": "token_id.S", "token_name": "token_name.S", "expires_on": "expires_on.S", "detail": "detail.S",
+		"token_id": "about_token.S", "token_name": "token_name.S", "expires_on": "expires_on.S", "detail": "detail.S",
+		"person_id": "about_person.S",
 	}
 	for name, attribute := range want {
 		if detail[name] != "$.dynamodb.NewImage."+attribute {

@@ -77,11 +77,12 @@ var rights = map[string][]right{
 		{actions: check, on: onTable, keys: []string{"POLICY#*", "QUOTA#*"}},
 	},
 	"revoke": {
-		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "SECRET#*", "TOKEN#*"}},
+		// The quota says which tokens a person has, and is where it is marked that they have left.
+		{actions: get, on: onTable, keys: []string{"PEOPLE#*", "QUOTA#*", "SECRET#*", "TOKEN#*"}},
 		{actions: batchGet, on: onTable, keys: []string{"PEOPLE#*"}},
 		{actions: remove, on: onTable, keys: []string{"SECRET#*"}},
 		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*", "QUOTA#*", "TOKEN#*"}},
-		{actions: put, on: onTable, keys: []string{"AUDIT#*", "NOTICE#*"}},
+		{actions: put, on: onTable, keys: []string{"AUDIT#*", "NOTICE#*", "QUOTA#*"}},
 	},
 	"console": {},
 	"remind": {

@@ -25,6 +25,9 @@ const (
 	listRoute   = "GET /v1/tokens"
 	getRoute    = "GET /v1/tokens/{id}"
 	revokeRoute = "POST /v1/tokens/{id}/revoke"
+	manyRoute   = "POST /v1/tokens/revoke"
+	leaveRoute  = "POST /v1/people/leave"
+	returnRoute = "POST /v1/people/return"
 	whoamiRoute = "GET /v1/whoami"
 
 	rotateSelfRoute = "POST /v1/whoami/rotate"
@@ -60,7 +63,7 @@ func newService(t *testing.T) *service {
 		listRoute:   read,
 		getRoute:    read,
 		resumeRoute: read,
-		revokeRoute: revoke, endSelfRoute: revoke,
+		revokeRoute: revoke, endSelfRoute: revoke, manyRoute: revoke, leaveRoute: revoke, returnRoute: revoke,
 		rotateSelfRoute: api.Rotate(log, claims, s.Verifier, s.SelfRotator, s.notices, s.Clock.Now),
 		whoamiRoute:     api.Verify(log, s.Verifier, s.Store, s.Clock.Now),
 	}

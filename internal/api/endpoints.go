@@ -92,10 +92,48 @@ func Revoke(log *slog.Logger, claims Claims, checker Checker, m *token.Manager, 
 		ID     string `json:"-" path:"id"`
 		Reason string `json:"reason,omitzero"`
 	}
+	type many struct {
+		IDs    []string `json:"ids,omitzero"`
+		Owner  *string  `json:"owner,omitzero"`
+		Reason string   `json:"reason,omitzero"`
+	}
+	type leaver struct {
+		Person string `json:"person"`
+		Reason string `json:"reason,omitzero"`
+		DryRun bool   `json:"dry_run,omitzero"`
+	}
+	type returning struct {
+		Person string `json:"person"`
+	}
 	return serve(log, map[string]endpoint{
 		"POST /v1/tokens/{id}/revoke": person(claims, func(ctx context.Context, p token.Principal, in request) (answer, error) {
 			t, err := m.Revoke(ctx, p, in.ID, in.Reason)
 			return changed(ctx, log, t, err, notices, now())
+		}),
+		"POST /v1/tokens/revoke": person(claims, func(ctx context.Context, p token.Principal, in many) (answer, error) {
+			results, err := m.RevokeMany(ctx, p, token.BulkRevocation(in))
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: manyJSON{newBulkJSON(results)}}, nil
+		}),
+		"POST /v1/people/leave": person(claims, func(ctx context.Context, p token.Principal, in leaver) (answer, error) {
+			left, err := m.Leave(ctx, p, token.LeaveRequest(in))
+			if err != nil {
+				return answer{}, err
+			}
+			status := http.StatusOK
+			if !left.Complete() {
+				status = http.StatusAccepted // the same request goes on
+			}
+			return answer{status: status, body: newLeftJSON(left, now())}, nil
+		}),
+		"POST /v1/people/return": person(claims, func(ctx context.Context, p token.Principal, in returning) (answer, error) {
+			known, err := m.Return(ctx, p, in.Person)
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: newLeftJSON(token.Left{Person: known}, now())}, nil
 		}),
 		"POST /v1/whoami/revoke": holder(checker, now, func(ctx context.Context, h token.Holder, _ token.Credential, _ struct{}) (answer, error) {
 			ended, err := m.RevokeSelf(ctx, h)

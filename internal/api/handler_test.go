@@ -22,7 +22,7 @@ func TestIssue(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"id": string(secret.ID()), "name": "Nightly export", "hint": secret.Hint(), "org_id": "acme",
-		"owner": `{"email":"bob@acme.example","id":"bob","type":"person","undeliverable":false}`, "created_by": "bob", "ends_on": "null", "scopes": `["reports:read"]`, "status": "active",
+		"owner": `{"email":"bob@acme.example","id":"bob","left":false,"type":"person","undeliverable":false}`, "created_by": "bob", "ends_on": "null", "scopes": `["reports:read"]`, "status": "active",
 		"created_at": "2026-11-23T12:00:00Z", "expires_on": "2026-12-23", "expires_at": "2026-12-23T00:00:00Z",
 		"revoked_at": "null", "revoked_by": "null", "revoke_reason": "null", "last_used_at": "null", "notices": "[]",
 	} {
@@ -238,4 +238,18 @@ func TestWhoami(t *testing.T) {
 
 	s.Store.Fail("Credential", errors.New("the table is on fire"))
 	s.call(t, whoamiRoute, token.Principal{}, made.ID, "").problem(api.CodeInternal)
+}
+
+// Whatever somebody was notified of, the contract has a word for it.
+func TestEveryKindOfNoticeIsShown(t *testing.T) {
+	for _, kind := range []notice.Kind{
+		notice.Expires(15), notice.Expires(0), notice.Unused(7), notice.Revoked, notice.OldUsed, notice.Renewed, notice.RotationRefused, notice.RetiredUsed,
+	} {
+		s := newService(t)
+		made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
+		s.notices[made.ID] = []notice.Outcome{{Kind: kind, Date: made.ExpiresOn, At: tokentest.Noon, State: notice.Sent, MessageID: "m-1"}}
+		if a := s.call(t, getRoute, tokentest.Bob, made.ID, "").ok(200); !strings.Contains(a.Body, `"kind":"`+string(kind)+`"`) {
+			t.Errorf("%s: %s", kind, a.Body)
+		}
+	}
 }

@@ -68,13 +68,14 @@ type ownerJSON struct {
 	Email *string         `json:"email"`
 	// Undeliverable says that notices do not reach the owner's address.
 	Undeliverable bool `json:"undeliverable"`
+	Left          bool `json:"left"` // an admin has said so
 }
 
 func newTokenJSON(t token.Shown, now time.Time) tokenJSON {
 	out := tokenJSON{
 		ID: t.ID, Name: t.Name, Hint: t.Hint, Organization: t.Organization,
 		Owner: ownerJSON{
-			Type: t.Owner.Type, ID: orNull(t.Owner.ID), Email: orNull(t.Person.Email), Undeliverable: t.Person.Undeliverable,
+			Type: t.Owner.Type, ID: orNull(t.Owner.ID), Email: orNull(t.Person.Email), Undeliverable: t.Person.Undeliverable, Left: t.Person.Left,
 		},
 		Scopes: t.Scopes, Status: t.Status(now), CreatedAt: t.CreatedAt, CreatedBy: t.CreatedBy,
 		ExpiresOn: t.ExpiresOn, ExpiresAt: t.ExpiresAt(),
@@ -141,6 +142,49 @@ func newPageJSON(p token.Principal, page token.Page, now time.Time) pageJSON {
 	out := pageJSON{Tokens: []tokenJSON{}, NextCursor: orNull(page.Cursor), Person: newPersonJSON(p, page.Person)}
 	for _, t := range page.Tokens {
 		out.Tokens = append(out.Tokens, newTokenJSON(t, now))
+	}
+	return out
+}
+
+// bulkJSON is what became of one of several tokens.
+type bulkJSON struct {
+	ID      string            `json:"id"`
+	Name    *string           `json:"name"` // null: not found, or not looked at
+	Outcome token.BulkOutcome `json:"outcome"`
+}
+
+func newBulkJSON(results []token.BulkResult) []bulkJSON {
+	out := make([]bulkJSON, 0, len(results))
+	for _, r := range results {
+		out = append(out, bulkJSON{r.ID, orNull(r.Name), r.Outcome})
+	}
+	return out
+}
+
+// manyJSON is the answer about several tokens.
+type manyJSON struct {
+	Results []bulkJSON `json:"results"`
+}
+
+// leftJSON is what somebody's leaving has changed, or would change.
+type leftJSON struct {
+	Person  leaverJSON  `json:"person"`
+	LeftAt  *time.Time  `json:"left_at"` // null: they have not left
+	Tokens  []tokenJSON `json:"tokens"`  // of a dry run
+	Results []bulkJSON  `json:"results"`
+}
+
+type leaverJSON struct {
+	ID    string  `json:"id"`
+	Email *string `json:"email"`
+}
+
+func newLeftJSON(l token.Left, now time.Time) leftJSON {
+	out := leftJSON{
+		leaverJSON{l.Person.ID, orNull(l.Person.Email)}, timeOrNull(l.LeftAt), make([]tokenJSON, 0, len(l.Tokens)), newBulkJSON(l.Results),
+	}
+	for _, t := range l.Tokens {
+		out.Tokens = append(out.Tokens, newTokenJSON(token.Shown{Token: t, Person: l.Person}, now))
 	}
 	return out
 }

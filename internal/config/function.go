@@ -99,7 +99,7 @@ var functions = []Function{
 	{"issue", 10 * time.Second, 256, &Issue{}},
 	{"read", 10 * time.Second, 256, &Read{}},
 	{"rotate", 10 * time.Second, 256, &Rotate{}},
-	{"revoke", 10 * time.Second, 256, &Revoke{}},
+	{"revoke", 28 * time.Second, 256, &Revoke{}}, // many at once; API Gateway waits for 30 seconds
 	{"console", 10 * time.Second, 256, &Console{}},
 	{"remind", 5 * time.Minute, 256, &Remind{}},
 	{"feedback", 30 * time.Second, 256, &Feedback{}},

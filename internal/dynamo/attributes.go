@@ -89,7 +89,7 @@ const (
 	attrActive = "active"    // ids of tokens, with when they expire
 	attrDay    = "issued_on" // the day that attrIssued counts on
 	attrIssued = "issued"
-	attrLeftAt = "left_at" // when the person left
+	attrLeftAt = "left_at" // when the person left; also of a person
 
 	attrMaxDays = "max_days" // of a policy
 	attrTokenID = "token_id" // of an audit entry

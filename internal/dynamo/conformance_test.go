@@ -44,19 +44,6 @@ func (b backend) PutPolicy(organization string, p token.Policy) {
 	b.put(b.t, item)
 }
 
-// Leave implements [tokentest.Backend].
-func (b backend) Leave(organization, id string) {
-	b.t.Helper()
-	_, err := b.client.UpdateItem(b.t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &b.name, Key: key("QUOTA#"+encoded(organization)+"#"+encoded(id), "QUOTA"),
-		UpdateExpression: aws.String("SET left_at = :now"), ConditionExpression: aws.String("attribute_exists(pk)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":now": numberValue(1)},
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // PutCredential implements [tokentest.Backend].
 func (b backend) PutCredential(c token.Credential) {
 	b.t.Helper()
@@ -122,15 +109,20 @@ func (b backend) Trail(organization string) []token.Audit {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		expires, err := token.ParseDate(textOf(i, "expires_on"))
-		if err != nil {
-			b.t.Fatal(err)
+		expires := token.Date(0)
+		if textOf(i, "token_id") != "" {
+			if expires, err = token.ParseDate(textOf(i, "expires_on")); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		if textOf(i, "about_token") != textOf(i, "token_id") {
+			b.t.Errorf("the event of audit entry %s is about %q", textOf(i, "sk"), textOf(i, "about_token"))
 		}
 		entries = append(entries, token.Audit{
 			ID: token.ID(textOf(i, "sk")), Organization: textOf(i, "org_id"), At: at, Action: token.Action(textOf(i, "action")),
 			Actor:   token.Actor{Kind: token.ActorKind(textOf(i, "actor_kind")), ID: textOf(i, "actor")},
 			Address: textOf(i, "address"), Client: textOf(i, "client"), TokenID: token.ID(textOf(i, "token_id")),
-			TokenName: textOf(i, "token_name"), ExpiresOn: expires, Detail: textOf(i, "detail"),
+			TokenName: textOf(i, "token_name"), ExpiresOn: expires, Detail: textOf(i, "detail"), Person: textOf(i, "about_person"),
 		})
 	}
 	return entries

@@ -21,9 +21,10 @@ const (
 		`"org_id": <$.dynamodb.NewImage.org_id.S>, ` +
 		`"at": <$.dynamodb.NewImage.at.S>, ` +
 		`"actor": <$.dynamodb.NewImage.actor.S>, ` +
-		`"token_id": <$.dynamodb.NewImage.token_id.S>, ` +
+		`"token_id": <$.dynamodb.NewImage.about_token.S>, ` +
 		`"token_name": <$.dynamodb.NewImage.token_name.S>, ` +
 		`"expires_on": <$.dynamodb.NewImage.expires_on.S>, ` +
+		`"person_id": <$.dynamodb.NewImage.about_person.S>, ` +
 		`"detail": <$.dynamodb.NewImage.detail.S>` +
 		`}`
 )

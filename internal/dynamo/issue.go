@@ -30,7 +30,7 @@ func (s *Store) Issue(ctx context.Context, t token.NewToken) error {
 			return fmt.Errorf("reading a quota: %w", err)
 		}
 		if q == nil {
-			if err := s.newQuota(ctx, t); err != nil {
+			if err := s.newQuota(ctx, t.Token.Organization, t.Token.Owner); err != nil {
 				return err
 			}
 			continue
@@ -73,9 +73,9 @@ func (s *Store) Issue(ctx context.Context, t token.NewToken) error {
 }
 
 // newQuota makes the quota of an owner who has none.
-func (s *Store) newQuota(ctx context.Context, t token.NewToken) error {
-	i := newItem(quotaKey(t.Token.Organization, t.Token.Owner))
-	putOwner(i, t.Token.Organization, t.Token.Owner)
+func (s *Store) newQuota(ctx context.Context, organization string, o token.Owner) error {
+	i := newItem(quotaKey(organization, o))
+	putOwner(i, organization, o)
 	i[attrActive] = &types.AttributeValueMemberM{Value: item{}}
 	err := s.race(ctx, func() error { return s.transact(ctx, s.putNew(i)) })
 	if err != nil && !conditionFailed(err, 0) {

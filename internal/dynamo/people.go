@@ -133,8 +133,11 @@ func flag(i item, name string) bool {
 // roles are how they are stored.
 var roles = map[token.Role]string{token.RoleAdmin: "admin", token.RoleManager: "manager", token.RoleNone: "none"}
 
-// roleOf is the role of a person; what is not known is none.
+// roleOf is the role of a person; what is not known is none, and so is that of one who left.
 func roleOf(i item) token.Role {
+	if _, left := i[attrLeftAt]; left {
+		return token.RoleNone
+	}
 	for role, stored := range roles {
 		if text(i, attrRole) == stored {
 			return role
@@ -145,7 +148,9 @@ func roleOf(i item) token.Role {
 
 func decodePerson(i item) token.Person {
 	email := text(i, attrEmail)
+	_, left := i[attrLeftAt]
 	return token.Person{
+		Left:         left,
 		Organization: text(i, attrOrganization), ID: text(i, attrPerson), Email: email, Role: roleOf(i),
 		Undeliverable: email != "" && text(i, attrUndeliverable) == email,
 	}

@@ -193,6 +193,9 @@ type token struct {
 	Status    string    `json:"status"`
 	ExpiresOn string    `json:"expires_on"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Owner     struct {
+		ID string `json:"id"`
+	} `json:"owner"`
 }
 
 // expiry is the start of the expiry date.

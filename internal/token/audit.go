@@ -22,6 +22,8 @@ const (
 	ActionRotationRefused Action = "token.rotation_refused"
 	ActionExpiring        Action = "token.expiring"
 	ActionExpired         Action = "token.expired"
+	ActionLeft            Action = "person.left"
+	ActionReturned        Action = "person.returned"
 )
 
 // ActorKind says what kind of actor did something.
@@ -53,9 +55,10 @@ type Audit struct {
 	Actor        Actor
 	Address      string // IP address that the request came from, if there was one
 	Client       string // what the client called itself
-	TokenID      ID
+	TokenID      ID     // empty if it is about a person
 	TokenName    string
 	ExpiresOn    Date
+	Person       string // subject of the person that it is about; empty if it is about a token
 	Detail       string // the reason given, if any
 }
 
@@ -72,4 +75,11 @@ func (p Principal) audit(t Token, a Action, at time.Time, random io.Reader) (Aud
 		ID: id, Organization: t.Organization, At: at.Truncate(time.Second), Action: a, Actor: p.actor(),
 		Address: p.Address, Client: tidy(p.Client, maxClient), TokenID: t.ID, TokenName: t.Name, ExpiresOn: t.ExpiresOn,
 	}, nil
+}
+
+// auditPerson is an entry for what p does about somebody of their organization.
+func (p Principal) auditPerson(person string, a Action, at time.Time, random io.Reader) (Audit, error) {
+	entry, err := p.audit(Token{Organization: p.Organization}, a, at, random)
+	entry.Person = person
+	return entry, err
 }

@@ -98,6 +98,9 @@ var (
 	// ErrLeft says that a person was marked as having left their organization.
 	ErrLeft = &Error{Code: CodeForbidden, Detail: "This person has left the organization and can make no tokens. An admin can let them return."}
 
+	errNoSuchPerson    = &Error{Code: CodeNotFound, Detail: "There is no such person in your organization."}
+	errPeopleAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins say who has left."}
+
 	errAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins see other people's tokens."}
 	errNoEmail   = &Error{
 		Code:   CodeEmailNotVerified,

@@ -29,6 +29,14 @@ type Store interface {
 	Credential(ctx context.Context, id ID) (Credential, error)
 	// Previous returns that of the secret before a rotation, or [ErrNotFound].
 	Previous(ctx context.Context, id ID) (Credential, error)
+	// Quota returns what is counted of an owner; of one who never had a token, zero. It is a
+	// strongly consistent read.
+	Quota(ctx context.Context, organization string, o Owner) (Quota, error)
+	// Leave marks a person as having left, so that they issue and rotate nothing and are no
+	// admin, and returns since when they are: a mark that is there already stays.
+	Leave(ctx context.Context, d Departure) (time.Time, error)
+	// Return takes that mark away, if it is there.
+	Return(ctx context.Context, d Departure) error
 	// EndPrevious ends the secret before a rotation. The error is [ErrChanged] if it is not
 	// what it was when it was read.
 	EndPrevious(ctx context.Context, e EndedSecret) error
@@ -120,34 +128,46 @@ func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (S
 	if err != nil {
 		return Shown{}, err
 	}
+	t, changed, err := m.revoke(ctx, p, t, reason, now, true)
+	if err != nil {
+		return Shown{}, err
+	}
+	if !changed { // somebody else was faster: show what they did
+		id := t.ID
+		if t, err = m.c.Store.Token(ctx, id); err != nil {
+			return Shown{}, fmt.Errorf("reading token %s again: %w", id, err)
+		}
+	}
+	shown, err := m.show(ctx, t)
+	if err != nil {
+		return Shown{t, Person{Organization: t.Organization, ID: t.Owner.ID}}, nil //nolint:nilerr // an error would say that it was not revoked
+	}
+	return shown, nil
+}
+
+// revoke revokes a token that p may see, and returns it as it is then, unless it was revoked
+// before. Its owner is notified, if notify says so and it is somebody else.
+func (m *Manager) revoke(ctx context.Context, p Principal, t Token, reason string, now time.Time, notify bool) (Token, bool, error) {
 	r := Revocation{Token: t}
 	if t.RevokedAt.IsZero() {
 		r.Token.RevokedAt, r.Token.RevokedBy = now.Truncate(time.Second), p.Subject
 		r.Token.RevokeReason = tidy(reason, MaxReasonLength)
 	}
+	var err error
 	if r.Audit, err = p.audit(t, ActionRevoked, now, m.c.Random); err != nil {
-		return Shown{}, err
+		return Token{}, false, err
 	}
 	r.Audit.Detail = r.Token.RevokeReason
-	if t.Owner.Type == OwnerPerson && t.Owner.ID != p.Subject {
+	if notify && t.Owner.Type == OwnerPerson && t.Owner.ID != p.Subject {
 		if r.Notice, err = NewID(now, m.c.Random); err != nil {
-			return Shown{}, err
+			return Token{}, false, err
 		}
 	}
 	changed, err := m.c.Store.Revoke(ctx, r)
 	if err != nil {
-		return Shown{}, fmt.Errorf("revoking token %s: %w", t.ID, err)
+		return Token{}, false, fmt.Errorf("revoking token %s: %w", t.ID, err)
 	}
-	if !changed { // somebody else was faster: show what they did
-		if r.Token, err = m.c.Store.Token(ctx, t.ID); err != nil {
-			return Shown{}, fmt.Errorf("reading token %s again: %w", t.ID, err)
-		}
-	}
-	shown, err := m.show(ctx, r.Token)
-	if err != nil {
-		return Shown{r.Token, Person{Organization: t.Organization, ID: t.Owner.ID}}, nil //nolint:nilerr // an error would say that it was not revoked
-	}
-	return shown, nil
+	return r.Token, changed, nil
 }
 
 // ResumeNotices has notices sent to p's address again after mail to it did not arrive. It

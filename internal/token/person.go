@@ -47,6 +47,8 @@ type Person struct {
 	Role         Role   // admins also get notices that cannot reach an owner
 	// Undeliverable says that mail to Email does not arrive.
 	Undeliverable bool
+	// Left says that an admin has marked them as having left. They have no role then.
+	Left bool
 }
 
 // Principal is the signed-in person who asks.

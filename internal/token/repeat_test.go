@@ -79,7 +79,7 @@ func TestARequestThatComesTooLate(t *testing.T) {
 			s.Store.After("Credential", func() { s.Store.After("Credential", func() { use(t, s, i.Secret) }); use(t, s, i.Secret) })
 			return nil
 		}, token.CodeAnswered},
-		"the role is lost": {func(s *tokentest.Service, _ token.Issued) error { s.Store.Leave("acme", "bob"); return nil }, token.CodeForbidden},
+		"the role is lost": {func(s *tokentest.Service, _ token.Issued) error { tokentest.MustLeave(t, s.Store, "bob"); return nil }, token.CodeForbidden},
 	} {
 		s := tokentest.New(t, nil)
 		issued, err := s.Issue(t.Context(), tokentest.Bob, request("k", "a"))

@@ -240,7 +240,7 @@ func TestWhoHasLeftRotatesNothing(t *testing.T) {
 	for _, gone := range []string{"bob", "alice"} {
 		s := tokentest.New(t, nil)
 		made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
-		s.Store.Leave("acme", gone)
+		tokentest.MustLeave(t, s.Store, gone)
 		if _, err := s.Rotate(t.Context(), tokentest.Alice, string(made.ID), token.RotateRequest{}); !errors.Is(err, token.ErrLeft) {
 			t.Errorf("%s has left: %v", gone, err)
 		}

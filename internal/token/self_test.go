@@ -167,7 +167,7 @@ func TestWhatMayNotReplaceItsOwnSecret(t *testing.T) {
 		"the owner is another": {func(s *tokentest.Service, k token.Token) {
 			change(t, s, k.ID, func(c *token.Credential) { c.Owner = token.PersonOwner("nobody") })
 		}, token.CodeForbidden},
-		"the owner has left": {func(s *tokentest.Service, _ token.Token) { s.Store.Leave("acme", "bob") }, token.CodeForbidden},
+		"the owner has left": {func(s *tokentest.Service, _ token.Token) { tokentest.MustLeave(t, s.Store, "bob") }, token.CodeForbidden},
 	} {
 		s := tokentest.New(t, nil)
 		made, secret := mustIssueSelf(t, s, tokentest.Bob, 30)

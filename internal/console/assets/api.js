@@ -52,6 +52,20 @@ export class API {
     return this.#call("POST", `/v1/tokens/${encodeURIComponent(id)}/revoke`, {});
   }
 
+  /** Revokes several keys. Answers { results: [{ id, name, outcome }] }. */
+  revokeMany(ids) {
+    return this.#call("POST", "/v1/tokens/revoke", { ids });
+  }
+
+  /** Marks a person as having left, and revokes their keys; if dry, says which. Answers { left_at, tokens, results }. */
+  leave(person, dry) {
+    return this.#call("POST", "/v1/people/leave", dry ? { person, dry_run: true } : { person });
+  }
+
+  return(person) {
+    return this.#call("POST", "/v1/people/return", { person });
+  }
+
   /** Has notices sent to the person again, after one came back. Answers { person }. */
   resumeNotices() {
     return this.#call("POST", "/v1/me/notices/resume");

@@ -11,14 +11,14 @@ const FATE = {
 };
 
 export class DetailPanel {
-  #api; #handled; #list; #session; #scopes; #revoke; #takeBack; #canIssue;
+  #api; #handled; #list; #session; #scopes; #revoke; #takeBack; #leave; #canIssue; #isAdmin;
   #dialog = $("key");
   #id = "";
   #token = null;
   #request = new AbortController();
 
-  /** canIssue(): whether the person may make keys and replace API tokens. */
-  constructor({ api, handled, config, list, session, revoke, takeBack, canIssue }) {
+  /** canIssue(): whether the person may make keys and replace API tokens; isAdmin(): whether they see everyone's. */
+  constructor({ api, handled, config, list, session, revoke, takeBack, leave, canIssue, isAdmin }) {
     this.#api = api;
     this.#handled = handled;
     this.#scopes = new Map(config.token_scopes.map(({ name, description }) => [name, description]));
@@ -27,6 +27,8 @@ export class DetailPanel {
     this.#revoke = revoke;
     this.#takeBack = takeBack;
     this.#canIssue = canIssue;
+    this.#isAdmin = isAdmin;
+    this.#leave = leave;
     closable(this.#dialog);
     this.#dialog.addEventListener("mousedown", (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
     $("key-revoke").addEventListener("click", () => this.#revoke.open(this.#token));
@@ -93,9 +95,18 @@ export class DetailPanel {
     }
   }
 
+  /** Asks again for the key that is open, of whose owner something has changed. */
+  async ownerChanged() {
+    if (!this.#dialog.open) return;
+    await this.refresh(this.#id);
+    $("key-title").focus(); // the button is drawn anew
+  }
+
   /** Shows what can be done with the key: it has just become known what the person may do. */
   offer() {
-    if (this.#dialog.open && this.#token) this.#showActions(this.#token);
+    if (!this.#dialog.open || !this.#token) return;
+    this.#showActions(this.#token);
+    $("key-body").querySelector(".leaving-of")?.replaceChildren(...[this.#leaving(this.#token)].filter(Boolean));
   }
 
   /** Says what matters first of a key, to people who can't see the panel. */
@@ -150,12 +161,18 @@ export class DetailPanel {
       optional("By itself", token.self_rotation && "The key may replace its own API token"),
       optional("Revoked", ...(token.revoked_at ? [longTime(token.revoked_at), ...this.#by(token)] : [])),
       optional("Reason", token.revoke_reason && named(token.revoke_reason)),
-      fact("Owner", owner(token)),
+      fact("Owner", owner(token), h("span", { class: "leaving-of" }, this.#leaving(token))),
       fact("Scopes", ...this.#allowed(token.scopes)),
       this.#notices(token),
       fact("ID", h("span", { class: "mono", translate: "no" }, token.id)),
     ].filter(Boolean)));
     this.#showActions(token);
+  }
+
+  /** What an admin can say of somebody else who has keys. */
+  #leaving({ owner: { type, id, email, left } }) {
+    if (type !== "person" || id === this.#session.id || !this.#isAdmin()) return null;
+    return h("button", { type: "button", class: "button small quiet", onclick: () => this.#leave.open({ id, email, left }) }, left ? "Has returned…" : "Has left…");
   }
 
   #showActions({ id, status }) {

@@ -1,7 +1,9 @@
 // The list of keys: filters, rows, load more.
 
 import { ago, daysUntil, inDays, shortDate } from "./dates.js";
+import { Selection } from "./bulk.js";
 import { $, address, announceBehind, busy, h, icon, named } from "./dom.js";
+import { count } from "./leave.js";
 import { withoutSecrets } from "./secrets.js";
 
 /** From so many days before it expires, a key carries a warning mark. */
@@ -25,13 +27,14 @@ export function expiry(token) {
 }
 
 /** A token's owner, with a note where notices can't reach them. */
-export const owner = ({ owner: { type, id, email, undeliverable } }) => [
+export const owner = ({ owner: { type, id, email, undeliverable, left } }) => [
   type === "organization" ? h("span", {}, "Your organization") : address(email || id),
+  left ? h("span", { class: "when" }, "Left the organization") : null,
   undeliverable ? h("span", { class: "when soon" }, icon("mail"), "Notices can’t reach this address") : null,
 ];
 
 export class List {
-  #api; #handled; #me; #revoke; #learned; #refused;
+  #api; #handled; #me; #revoke; #learned; #refused; #selection;
   #shown = null; // { filter, tokens, cursor } once there is an answer
   #error = "";
   #revoked = new Map(); // by id: this is final, and an answer under way may be older
@@ -48,6 +51,7 @@ export class List {
     this.#revoke = revoke;
     this.#learned = learned;
     this.#refused = refused;
+    this.#selection = new Selection({ api, handled, find: (id) => this.find(id), revoked: (ids) => this.markRevoked(ids) });
     this.#restoreFilters();
 
     let typing;
@@ -100,12 +104,24 @@ export class List {
 
   /** Shows a key's new state in its row at once. */
   update(token) {
-    if (token.status === "revoked") this.#revoked.set(token.id, token);
+    if (token.status === "revoked") {
+      this.#revoked.set(token.id, token);
+      this.#selection.set(token.id, false);
+    }
     const known = this.find(token.id);
     if (!known) return;
     this.#shown.tokens[this.#shown.tokens.indexOf(known)] = token;
     this.#rowOf(token.id).replaceWith(this.#row(token));
     if (!document.querySelector("dialog[open]")) this.focus(token.id);
+  }
+
+  /** Shows keys as revoked that are: an index that lags behind may not know it yet. */
+  markRevoked(ids) {
+    for (const token of ids.map((id) => this.find(id)).filter(Boolean)) this.update({ ...token, status: "revoked" });
+  }
+
+  closeDialogs() {
+    this.#selection.close();
   }
 
   focus(id) {
@@ -169,6 +185,7 @@ export class List {
   /** Shows the first page of a list, or, for null, none. */
   #show(list) {
     this.#shown = list && { ...list, tokens: list.tokens.map((token) => this.#newest(token)) };
+    this.#selection.keep(this.#shown?.tokens ?? []);
     $("rows").replaceChildren(...(this.#shown?.tokens ?? []).map((token) => this.#row(token)));
     $("keys").classList.toggle("with-owner", list?.filter.owner === "all");
     $("keys-order").textContent = list?.filter.status === "active" ? "soonest expiry date first" : "newest first";
@@ -194,7 +211,12 @@ export class List {
     const action = token.status === "active"
       ? h("button", { type: "button", class: "button small danger-quiet", "aria-label": `Revoke API key ${token.name}`, onclick: () => this.#revoke.open(token) }, "Revoke")
       : null;
+    const box = token.status === "active"
+      ? h("input", { type: "checkbox", "aria-label": `Select API key ${token.name}`, onchange: ({ target }) => { target.checked = this.#selection.set(token.id, target.checked); } })
+      : null;
+    if (box) box.checked = this.#selection.has(token.id);
     return h("tr", { role: "row", "data-id": token.id },
+      cell("Select", { class: "select" }, box),
       h("th", { role: "rowheader", scope: "row" },
         h("a", { class: "name", href: `#/tokens/${token.id}` }, named(token.name)),
         h("span", { class: "mono muted hint", translate: "no" }, token.hint)),
@@ -246,5 +268,3 @@ export class List {
 function choose(filter, value) {
   for (const radio of $("filters").elements[filter]) radio.checked = radio.value === value;
 }
-
-const count = (n) => `${n} API ${n === 1 ? "key" : "keys"}`;

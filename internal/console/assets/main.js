@@ -4,6 +4,7 @@ import { API, Problem } from "./api.js";
 import { CreatePanel } from "./create.js";
 import { DetailPanel } from "./detail.js";
 import { $, address, announce, busy, closable, showError, showView, waiting } from "./dom.js";
+import { LeaveDialog } from "./leave.js";
 import { List } from "./list.js";
 import { ReplacePanel } from "./replace.js";
 import { RevokeDialog } from "./revoke.js";
@@ -89,7 +90,8 @@ async function showKeys(config, session) {
   };
 
   const refused = ({ message }) => {
-    for (const part of [revoke, takeBack, replace, create, detail]) part.close();
+    for (const part of [revoke, takeBack, leave, replace, create, detail]) part.close();
+    list.closeDialogs();
     $("no-role-why").textContent = message;
     showView("no-role");
     return null;
@@ -98,7 +100,18 @@ async function showKeys(config, session) {
   const revoke = new RevokeDialog({ api, handled, revoked: (token) => { list.update(token); detail.update(token); } });
   const list = new List({ api, handled, me: session.id, revoke, learned, refused });
   const takeBack = new TakeBackDialog({ api, handled, takenBack: (token) => { list.update(token); detail.update(token); } });
-  const detail = new DetailPanel({ api, handled, config, list, session, revoke, takeBack, canIssue: () => person?.can_issue ?? false });
+  const leave = new LeaveDialog({
+    api, handled,
+    changed: async (text, ended = []) => {
+      list.markRevoked(ended);
+      await Promise.all([list.load(), detail.ownerChanged()]);
+      if (text) announce(text);
+    },
+  });
+  const detail = new DetailPanel({
+    api, handled, config, list, session, revoke, takeBack, leave,
+    canIssue: () => person?.can_issue ?? false, isAdmin: () => person?.sees_everyone ?? false,
+  });
   const secret = new SecretPanel({
     config,
     closed: async (token, old) => {
@@ -161,6 +174,8 @@ async function showKeys(config, session) {
     const [, id] = where.match(/^#\/tokens\/([^/]+)/) ?? [];
     revoke.close();
     takeBack.close();
+    leave.close();
+    list.closeDialogs();
     if (!isReplace(where)) replace.close();
     if (!id) detail.close();
     if (!isNew(where)) create.close();

@@ -12,7 +12,7 @@ await issue("bob", "Partner feed", 60).then(({ token }) => api("bob", "POST", `/
 const { secret } = await issue("bob", "Nightly export", 12);
 await whoami(secret); // so that it has been used
 const { token } = await issue("alice", "Billing dashboard", 30);
-await issue("bob", "CI pipeline", 180);
+const { token: bobs } = await issue("bob", "CI pipeline", 180);
 const { token: replaced, secret: old } = await issue("alice", "Order sync", 20);
 await whoami(old);
 const fresh = await api("alice", "POST", `/v1/tokens/${replaced.id}/rotate`, {}).then((answer) => answer.secret);
@@ -42,6 +42,12 @@ await inPage(wide, async (page) => {
   await page.goto(`/#/tokens/${replaced.id}`);
   await page.getByRole("heading", { name: "New API token in use" }).waitFor();
   await take(page, "replaced");
+  await page.keyboard.press("Escape");
+  await page.goto(`/#/tokens/${bobs.id}`);
+  await page.getByRole("button", { name: "Has left…" }).click();
+  await page.getByText("will stop working at once;").waitFor();
+  await take(page, "leave");
+  await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   await page.getByRole("link", { name: "Add new API key" }).click();
   await page.getByLabel("Key name*").fill("Nightly export");

@@ -22,11 +22,11 @@ BY_EXPIRY = ("expires", "-expires")
 # just replaced its own secret gets a 429, too.
 OPEN = {200, 404}
 ANSWERS = {
-    "organization admin": {"tokens": {200, 201, 404, 409, 429}, "use": {401}, "page": OPEN},
-    "API Token Manager": {"tokens": {200, 201, 403, 404, 409, 429}, "use": {401}, "page": OPEN},
-    "no role": {"tokens": {403}, "use": {401}, "page": OPEN},
-    "unsigned": {"tokens": {401}, "use": {401}, "page": OPEN},
-    "API token": {"tokens": {401}, "use": {200, 429}, "page": OPEN},
+    "organization admin": {"tokens": {200, 201, 404, 409, 429}, "people": {200, 202, 404}, "use": {401}, "page": OPEN},
+    "API Token Manager": {"tokens": {200, 201, 403, 404, 409, 429}, "people": {403}, "use": {401}, "page": OPEN},
+    "no role": {"tokens": {403}, "people": {403}, "use": {401}, "page": OPEN},
+    "unsigned": {"tokens": {401}, "people": {401}, "use": {401}, "page": OPEN},
+    "API token": {"tokens": {401}, "people": {401}, "use": {200, 429}, "page": OPEN},
 }[os.environ["ROLE"]]
 
 ids = []  # of tokens that were issued

@@ -24,7 +24,6 @@ type Backend interface {
 	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
 	MarkUndeliverable(ctx context.Context, p token.Person, at time.Time) error
 	PutPolicy(organization string, p token.Policy)
-	Leave(organization, id string)
 	// PutCredential stores a credential as it is, in place of the one that is there.
 	PutCredential(c token.Credential)
 	// Trail returns an organization's audit entries in the order of their ids.
@@ -115,6 +114,9 @@ func Conformance(t *testing.T, newStore func(*testing.T) Backend) {
 		"lists of what lives":            listsOfWhatLives,
 		"lists begin outside of dates":   listsBeginOutside,
 		"people are as they are now":     peopleAreAsTheyAreNow,
+		"quotas count what is active":    quotasCountWhatIsActive,
+		"who has left is no admin":       leftIsNoAdmin,
+		"leaving and returning":          leavingAndReturning,
 		"undeliverable is of an address": undeliverableIsOfAnAddress,
 	} {
 		t.Run(name, func(t *testing.T) {

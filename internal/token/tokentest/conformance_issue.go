@@ -122,7 +122,7 @@ func dailyIsLimited(t *testing.T, c conforming) {
 
 func leftIssuesNothing(_ *testing.T, c conforming) {
 	n := c.issue(Noon, nil)
-	c.Leave("acme", "bob")
+	MustLeave(c.t, c, "bob")
 	c.refused("after leaving", token.CodeForbidden, Noon, nil)
 	c.issue(Noon, func(n *token.NewToken) { *n = NewToken(c.t, "acme", ofErin, Noon, 30) })
 	if !c.revoke(n.Token) {

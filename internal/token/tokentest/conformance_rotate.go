@@ -115,7 +115,7 @@ func rotatingLosesRaces(t *testing.T, c conforming) {
 		}, token.ErrChanged},
 		"a revocation":   {func(n token.NewToken) { c.revoke(n.Token) }, token.ErrChanged},
 		"a policy":       {func(token.NewToken) { c.PutPolicy("acme", token.Policy{Version: 7}) }, token.ErrBusy},
-		"the owner left": {func(n token.NewToken) { c.Leave("acme", n.Token.Owner.ID) }, token.ErrLeft},
+		"the owner left": {func(n token.NewToken) { MustLeave(c.t, c, n.Token.Owner.ID) }, token.ErrLeft},
 	} {
 		owner := token.PersonOwner("bob of " + name)
 		n := c.issue(Noon, func(n *token.NewToken) {
@@ -146,7 +146,7 @@ func rotatingForAnother(t *testing.T, c conforming) {
 		t.Errorf("by an admin who has issued nothing: %v", err)
 	}
 	c.issue(Noon, func(n *token.NewToken) { *n = NewToken(t, "acme", change.By, Noon, 30) })
-	c.Leave("acme", "alice")
+	MustLeave(c.t, c, "alice")
 	change = c.change(n.Token.ID)
 	change.By = token.PersonOwner("alice")
 	if err := c.Rotate(t.Context(), change); !errors.Is(err, token.ErrLeft) {

@@ -41,7 +41,7 @@ type personKey struct{ organization, id string }
 type quota struct {
 	day    token.Date
 	issued int
-	left   bool
+	left   time.Time
 }
 
 var (
@@ -181,15 +181,6 @@ func (s *Store) PutPolicy(organization string, p token.Policy) {
 	s.policies[organization] = p
 }
 
-// Leave marks a person as having left.
-func (s *Store) Leave(organization, id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := s.quotas[personKey{organization, id}]
-	q.left = true
-	s.quotas[personKey{organization, id}] = q
-}
-
 func (s *Store) begin(method string) error {
 	s.calls = append(s.calls, method)
 	return s.fail[method]
@@ -227,7 +218,7 @@ func (s *Store) Issue(_ context.Context, t token.NewToken) error {
 		q.day, q.issued = today, 0
 	}
 	switch {
-	case q.left:
+	case !q.left.IsZero():
 		return token.ErrLeft
 	case q.issued >= t.MaxDaily:
 		return &token.Error{

@@ -113,7 +113,7 @@ func (s *Store) PeopleByID(_ context.Context, organization string, ids []string)
 	found := map[string]token.Person{}
 	for _, id := range ids {
 		if p, ok := s.people[personKey{organization, id}]; ok {
-			found[id] = p
+			found[id] = s.asNow(personKey{organization, id}, p)
 		}
 	}
 	return found, nil
@@ -130,7 +130,7 @@ func (s *Store) Admins(
 	}
 	var found []token.Person
 	for k, p := range s.people {
-		if k.organization == organization && p.Role == token.RoleAdmin && !s.seen[k].Before(since) {
+		if k.organization == organization && s.asNow(k, p).Role == token.RoleAdmin && !s.seen[k].Before(since) {
 			found = append(found, p)
 		}
 	}

@@ -27,7 +27,7 @@ func (s *Store) Rotate(_ context.Context, c token.SecretChange) error {
 		return token.ErrChanged
 	case s.policies[c.Token.Organization].Version != c.Policy.Version:
 		return token.ErrBusy
-	case s.quotas[personKey{c.Token.Organization, c.Token.Owner.ID}].left, s.quotas[personKey{c.Token.Organization, c.By.ID}].left:
+	case s.hasLeft(c.Token.Organization, c.Token.Owner.ID), s.hasLeft(c.Token.Organization, c.By.ID):
 		return token.ErrLeft
 	case c.Current.Version != c.Was.Version+1:
 		return fmt.Errorf("rotating token %s: version %d after %d", id, c.Current.Version, c.Was.Version)

@@ -40,6 +40,10 @@ func People() []Person {
 			Name: "erin", Subject: "e2100000-0000-4000-8000-000000000005", Email: "erin@acme.example", EmailVerified: false,
 			Organization: "acme", Groups: []string{apiTokenManager}, About: "API Token Manager of acme, e-mail not verified",
 		},
+		{
+			Name: "frank", Subject: "f2a2c000-0000-4000-8000-000000000006", Email: "frank@acme.example", EmailVerified: true,
+			Organization: "acme", Groups: []string{apiTokenManager}, About: "API Token Manager of acme, to be the one who leaves",
+		},
 	}
 }
 
