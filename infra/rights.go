@@ -63,6 +63,9 @@ var rights = map[string][]right{
 		{actions: query, on: "by_owner"},
 		{actions: query, on: "live_org"},
 		{actions: query, on: "live_owner"},
+		// The audit trail: all of it, and that of one token.
+		{actions: query, on: onTable, keys: []string{"AUDIT#*"}},
+		{actions: query, on: "audit_by_token"},
 		// The caller's own address, as the sign-in says it.
 		{actions: update, on: onTable, keys: []string{"ADMINS#*", "PEOPLE#*"}},
 	},

@@ -24,6 +24,7 @@ var who = map[string]string{
 	"POST /v1/tokens/revoke":             "JWT PersonAuthorizer",
 	"POST /v1/people/leave":              "JWT PersonAuthorizer",
 	"POST /v1/people/return":             "JWT PersonAuthorizer",
+	"GET /v1/audit":                      "JWT PersonAuthorizer",
 	"GET /v1/whoami":                     "CUSTOM TokenAuthorizer",
 	"POST /v1/whoami/rotate":             "CUSTOM TokenAuthorizer",
 	"POST /v1/whoami/revoke":             "CUSTOM TokenAuthorizer",

@@ -28,6 +28,7 @@ const (
 	manyRoute   = "POST /v1/tokens/revoke"
 	leaveRoute  = "POST /v1/people/leave"
 	returnRoute = "POST /v1/people/return"
+	auditRoute  = "GET /v1/audit"
 	whoamiRoute = "GET /v1/whoami"
 
 	rotateSelfRoute = "POST /v1/whoami/rotate"
@@ -56,11 +57,12 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	s.claims = claims
-	read := api.Read(log, claims, s.Manager, s.notices, s.Clock.Now)
+	read := api.Read(log, claims, s.Manager, records{s.notices, s.Store}, s.Clock.Now)
 	revoke := api.Revoke(log, claims, s.Verifier, s.Manager, s.notices, s.Clock.Now)
 	s.handlers = map[string]api.Handler{
 		issueRoute:  api.Issue(log, claims, s.Issuer),
 		listRoute:   read,
+		auditRoute:  read,
 		getRoute:    read,
 		resumeRoute: read,
 		revokeRoute: revoke, endSelfRoute: revoke, manyRoute: revoke, leaveRoute: revoke, returnRoute: revoke,
@@ -68,6 +70,16 @@ func newService(t *testing.T) *service {
 		whoamiRoute:     api.Verify(log, s.Verifier, s.Store, s.Clock.Now),
 	}
 	return s
+}
+
+// records are what is read beside tokens.
+type records struct {
+	notices api.Outcomes
+	token.Trail
+}
+
+func (r records) Outcomes(ctx context.Context, id token.ID) ([]notice.Outcome, error) {
+	return r.notices.Outcomes(ctx, id)
 }
 
 // outcomes are what became of the notices of tokens.

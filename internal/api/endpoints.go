@@ -50,8 +50,23 @@ type Outcomes interface {
 	Outcomes(ctx context.Context, id token.ID) ([]notice.Outcome, error)
 }
 
+// Records is what the function read shows beside tokens.
+type Records interface {
+	Outcomes
+	token.Trail
+}
+
 // Read serves the routes of the function read.
-func Read(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, now func() time.Time) Handler {
+func Read(log *slog.Logger, claims Claims, m *token.Manager, records Records, now func() time.Time) Handler {
+	type activity struct {
+		Token  string         `query:"token"`
+		Actor  string         `query:"actor"`
+		Action []token.Action `query:"action"`
+		From   string         `query:"from"`
+		To     string         `query:"to"`
+		Limit  int            `query:"limit"`
+		Cursor string         `query:"cursor"`
+	}
 	type list struct {
 		Owner         string         `query:"owner"`
 		Statuses      []token.Status `query:"status"`
@@ -74,7 +89,14 @@ func Read(log *slog.Logger, claims Claims, m *token.Manager, notices Outcomes, n
 		}),
 		"GET /v1/tokens/{id}": person(claims, func(ctx context.Context, p token.Principal, in one) (answer, error) {
 			t, err := m.Get(ctx, p, in.ID)
-			return detail(ctx, t, err, notices, now())
+			return detail(ctx, t, err, records, now())
+		}),
+		"GET /v1/audit": person(claims, func(ctx context.Context, p token.Principal, in activity) (answer, error) {
+			page, err := m.Activity(ctx, p, records, token.ActivityRequest(in))
+			if err != nil {
+				return answer{}, err
+			}
+			return answer{status: http.StatusOK, body: newActivityJSON(page)}, nil
 		}),
 		"POST /v1/me/notices/resume": person(claims, func(ctx context.Context, p token.Principal, _ struct{}) (answer, error) {
 			known, err := m.ResumeNotices(ctx, p)

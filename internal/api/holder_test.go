@@ -129,7 +129,7 @@ func TestRevokedThoughItsNoticesCannotBeRead(t *testing.T) {
 	made, _ := s.MustIssue(t, tokentest.Bob, "x", 30)
 	log := slog.New(slog.NewJSONHandler(&s.log, nil))
 	s.handlers[revokeRoute] = api.Revoke(log, s.claims, s.Verifier, s.Manager, broken{}, s.Clock.Now)
-	s.handlers[getRoute] = api.Read(log, s.claims, s.Manager, broken{}, s.Clock.Now)
+	s.handlers[getRoute] = api.Read(log, s.claims, s.Manager, records{broken{}, s.Store}, s.Clock.Now)
 	a := s.call(t, revokeRoute, tokentest.Alice, made.ID, "").ok(200)
 	if _, has := a.json["notices"]; has || a.at("status") != "revoked" || !strings.Contains(s.log.String(), "on fire") {
 		t.Errorf("%s, log %s", a.Body, s.log.String())

@@ -201,7 +201,7 @@ func TestTokenUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.handlers[listRoute] = api.Read(slog.New(slog.DiscardHandler), claims, s.Manager, s.notices, s.Clock.Now)
+		s.handlers[listRoute] = api.Read(slog.New(slog.DiscardHandler), claims, s.Manager, records{s.notices, s.Store}, s.Clock.Now)
 		r := event(t, listRoute, tokentest.Bob, "", "")
 		delete(r.RequestContext.Authorizer.JWT.Claims, "token_use")
 		if test.is != "" {

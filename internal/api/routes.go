@@ -41,6 +41,7 @@ var routes = []Route{
 	{"POST", "/v1/tokens/revoke", "revoke", AuthPerson},
 	{"POST", "/v1/people/leave", "revoke", AuthPerson},
 	{"POST", "/v1/people/return", "revoke", AuthPerson},
+	{"GET", "/v1/audit", "read", AuthPerson},
 	{"GET", "/v1/whoami", "verify", AuthToken},
 	{"POST", "/v1/whoami/rotate", "rotate", AuthToken},
 	{"POST", "/v1/whoami/revoke", "revoke", AuthToken},

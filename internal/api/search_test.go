@@ -20,7 +20,7 @@ func TestSearchAsPeopleSeeIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.handlers[listRoute] = api.Read(slog.New(slog.DiscardHandler), s.claims, manager, s.notices, s.Clock.Now)
+	s.handlers[listRoute] = api.Read(slog.New(slog.DiscardHandler), s.claims, manager, records{s.notices, s.Store}, s.Clock.Now)
 	made, _ := s.MustIssue(t, tokentest.Bob, "Café Export Straße １", 30)
 	s.MustIssue(t, tokentest.Erin, "Kitchen", 30)
 	id, hint := string(made.ID), made.Hint

@@ -160,6 +160,20 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 			}
 			return tb.EndPrevious(ctx, token.EndedSecret{Secret: previous, Audit: tb.revocation(t, n.Token).Audit})
 		}},
+		{"Quota", func() error { _, err := tb.Quota(ctx, "acme", n.Token.Owner); return err }},
+		{"Leave", func() error {
+			_, err := tb.Leave(ctx, tokentest.NewDeparture(t, "alice", token.ActionLeft, tb.now))
+			return err
+		}},
+		{"Return", func() error { return tb.Return(ctx, tokentest.NewDeparture(t, "alice", token.ActionReturned, tb.now)) }},
+		{"AuditEntries", func() error {
+			_, err := tb.AuditEntries(ctx, token.AuditQuery{Organization: "acme", From: "0", To: "8", Limit: 2})
+			return err
+		}},
+		{"AuditEntries of a token", func() error {
+			_, err := tb.AuditEntries(ctx, token.AuditQuery{Organization: "acme", Token: id, From: "0", To: "8", Limit: 2})
+			return err
+		}},
 		{"Revoke", revoke},
 		{"Revoke again", revoke},
 		{"Notice", func() error { _, err := tb.Notice(ctx, r.Notice); return err }},
@@ -176,8 +190,8 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 	}
 }
 
-// What may be read late: lists, what is due (the lease decides), and why a secret was refused.
-var lateReads = map[string]bool{"Tokens": true, "Due": true, "LateToken": true}
+// What may be read late: lists, what happened to one token, what is due (the lease decides), and why a secret was refused.
+var lateReads = map[string]bool{"Tokens": true, "Due": true, "LateToken": true, "AuditEntries of a token": true}
 
 // DynamoDB Local is consistent whatever is asked of it, so the requests themselves are
 // checked.
@@ -200,7 +214,7 @@ func TestReadsThatDecideAreStronglyConsistent(t *testing.T) {
 	})
 	for _, operation := range []string{
 		"Issue", "KeepPerson", "KeepKnown", "Demote", "PeopleByID", "Admins", "Policy", "Credential", "Previous", "Token", "LateToken", "Records",
-		"Tokens", "Due", "Mail", "SentMail", "Outcomes", "Revoke", "Notice", "Outcome",
+		"Tokens", "Due", "Mail", "SentMail", "Outcomes", "Revoke", "Notice", "Outcome", "Quota", "Leave", "Return", "AuditEntries", "AuditEntries of a token",
 	} {
 		if !read[operation] {
 			t.Errorf("%s: no read was seen", operation)

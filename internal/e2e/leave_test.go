@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 )
 
@@ -80,6 +81,30 @@ func TestSomebodyLeaves(t *testing.T) {
 		t.Errorf("again: %v", got)
 	}
 	alice.post("/v1/people/return", person).is(http.StatusOK)
+	var trail struct {
+		Events []struct {
+			Action string `json:"action"`
+			Actor  struct {
+				Email string `json:"email"`
+			} `json:"actor"`
+			Address string `json:"address"`
+		} `json:"events"`
+	}
+	var did []string
+	alice.get("/v1/audit?limit=4").is(http.StatusOK).into(&trail)
+	for _, e := range trail.Events {
+		did = append(did, e.Action)
+		if e.Actor.Email != "alice@acme.example" || e.Address != "127.0.0.1" {
+			t.Errorf("audit: %+v", e)
+		}
+	}
+	if want := []string{"person.returned", "token.revoked", "token.revoked", "person.left"}; !slices.Equal(did, want) {
+		t.Errorf("audit: %v, want %v", did, want)
+	}
+	bob.get("/v1/audit").isProblem(http.StatusForbidden, "forbidden")
+	if s.as(t, "dave").get("/v1/audit?token=" + k.ID).is(http.StatusOK).into(&trail); len(trail.Events) != 0 {
+		t.Errorf("to another organization: %+v", trail)
+	}
 	_, back := bob.issue("Back", 30)
 	s.with(t, back).get("/v1/whoami").is(http.StatusOK)
 	s.with(t, secret).get("/v1/whoami").is(http.StatusUnauthorized)

@@ -26,6 +26,12 @@ const (
 	ActionReturned        Action = "person.returned"
 )
 
+// actions are all of them.
+var actions = []Action{
+	ActionIssued, ActionRevoked, ActionRotated, ActionRotationCancelled, ActionOldSecretEnded, ActionRotationRefused,
+	ActionExpiring, ActionExpired, ActionLeft, ActionReturned,
+}
+
 // ActorKind says what kind of actor did something.
 type ActorKind string
 

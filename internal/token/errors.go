@@ -101,6 +101,8 @@ var (
 	errNoSuchPerson    = &Error{Code: CodeNotFound, Detail: "There is no such person in your organization."}
 	errPeopleAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins say who has left."}
 
+	errActivityAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins see what happened in the organization."}
+
 	errAdminOnly = &Error{Code: CodeForbidden, Detail: "Only organization admins see other people's tokens."}
 	errNoEmail   = &Error{
 		Code:   CodeEmailNotVerified,

@@ -119,7 +119,7 @@ func TestARevocationStartsTheReminder(t *testing.T) {
 	delete(detail, "at")
 	want := map[string]string{
 		"org_id": "acme", "actor": issued.Token.Owner.ID, "token_id": issued.Token.ID, "token_name": "Lost laptop",
-		"expires_on": issued.Token.ExpiresOn, "detail": "It is lost",
+		"expires_on": issued.Token.ExpiresOn, "detail": "It is lost", "person_id": "",
 	}
 	if !reflect.DeepEqual(detail, want) {
 		t.Errorf("detail %v, want %v", detail, want)

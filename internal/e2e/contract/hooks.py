@@ -71,6 +71,8 @@ def before_call(context, case, kwargs):
     query = case.query or {}
     # A cursor is worth something for one list of one person.
     query.pop("cursor", None)
+    if query.get("from") and query.get("to"):
+        query["from"], query["to"] = sorted((query["from"], query["to"]))
     if query.get("expires_before") and query.get("sort") not in BY_EXPIRY:
         query.pop("sort", None)
     if query.get("expires_before") or query.get("sort") in BY_EXPIRY:

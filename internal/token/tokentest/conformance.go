@@ -20,6 +20,7 @@ type Backend interface {
 	token.Lookup
 	token.RotationStore
 	token.RefusalStore
+	token.Trail
 	// Used marks the use of a secret, as the authorizer does.
 	Used(ctx context.Context, c token.Credential, at time.Time, from string) error
 	MarkUndeliverable(ctx context.Context, p token.Person, at time.Time) error
@@ -117,6 +118,7 @@ func Conformance(t *testing.T, newStore func(*testing.T) Backend) {
 		"quotas count what is active":    quotasCountWhatIsActive,
 		"who has left is no admin":       leftIsNoAdmin,
 		"leaving and returning":          leavingAndReturning,
+		"the audit trail by pages":       trailByPages,
 		"undeliverable is of an address": undeliverableIsOfAnAddress,
 	} {
 		t.Run(name, func(t *testing.T) {
