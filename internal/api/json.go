@@ -202,6 +202,9 @@ type personJSON struct {
 }
 
 func newPersonJSON(p token.Principal, known token.Person) personJSON {
+	if known.Left {
+		p.Role = token.RoleNone
+	}
 	roles := map[token.Role]string{token.RoleAdmin: roleAdmin, token.RoleManager: roleManager}
 	return personJSON{
 		ID: p.Subject, Organization: p.Organization, Email: orNull(p.Email), EmailVerified: p.EmailVerified,

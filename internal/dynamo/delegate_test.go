@@ -131,7 +131,7 @@ func TestAdminsSeenLast(t *testing.T) {
 		}
 	}
 	demoted := token.Person{Organization: "acme", ID: "admin118"}
-	if err := tb.Demote(t.Context(), demoted.Organization, demoted.ID, token.RoleNone); err != nil {
+	if _, err := tb.Demote(t.Context(), demoted.Organization, demoted.ID, token.RoleNone); err != nil {
 		t.Fatal(err)
 	}
 	asked := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"latchkey/internal/dynamo"
 	"latchkey/internal/token"
@@ -57,5 +58,30 @@ func TestLeavingInTheSameMoment(t *testing.T) {
 				t.Errorf("credential %+v, error %v", kept, err)
 			}
 		})
+	}
+}
+
+// Two admins say so at once: it counts, and is recorded, once.
+func TestLeavingTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLate(t)
+	l.issue(t, l.newToken(t, 30))
+	direct, err := dynamo.New(l.direct, l.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := tokentest.NewDeparture(t, "bob", token.ActionLeft, l.now)
+	l.before("TransactWriteItems", 0, func() {
+		if _, err := direct.Leave(context.WithoutCancel(t.Context()), first); err != nil {
+			t.Error(err)
+		}
+	})
+	since, err := l.Leave(t.Context(), tokentest.NewDeparture(t, "bob", token.ActionLeft, l.now.Add(time.Hour)))
+	if err != nil || !since.Equal(first.At) {
+		t.Errorf("left at %s, error %v", since, err)
+	}
+	entries, err := direct.AuditEntries(t.Context(), token.AuditQuery{Organization: "acme", From: "0", To: "8", Limit: 10})
+	if err != nil || len(entries) != 2 { // and one of the issue
+		t.Errorf("%d entries, error %v", len(entries), err)
 	}
 }

@@ -130,7 +130,7 @@ func TestAdminsAreKeptCurrent(t *testing.T) {
 	keep(alice, 0)
 	keep(moved, time.Minute)
 	are("with a new address", moved)
-	if err := tb.Demote(t.Context(), "acme", "alice", token.RoleManager); err != nil {
+	if _, err := tb.Demote(t.Context(), "acme", "alice", token.RoleManager); err != nil {
 		t.Fatal(err)
 	}
 	are("without the role")

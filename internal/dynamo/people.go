@@ -47,6 +47,7 @@ func (s *Store) KeepKnown(ctx context.Context, p token.Person, now time.Time) (t
 
 // keepAfter writes what of a person's record has changed.
 func (s *Store) keepAfter(ctx context.Context, kept item, p token.Person, now time.Time) (token.Person, error) {
+	_, p.Left = kept[attrLeftAt]
 	marked := text(kept, attrUndeliverable) != ""
 	forgive := marked && now.Sub(momentOf(kept, attrUndeliverableAt)) >= undeliverableFor
 	p.Undeliverable = marked && !forgive && text(kept, attrUndeliverable) == p.Email
@@ -85,21 +86,22 @@ func (s *Store) keep(ctx context.Context, k item, p token.Person, forgive bool, 
 
 // Demote implements [token.People]. Admins reads the same record, so this is enough. It
 // reads first: most people without a role have never had one.
-func (s *Store) Demote(ctx context.Context, organization, id string, to token.Role) error {
+func (s *Store) Demote(ctx context.Context, organization, id string, to token.Role) (bool, error) {
 	kept, err := s.get(ctx, personKey(organization, id))
 	if err != nil {
-		return fmt.Errorf("reading a person: %w", err)
+		return false, fmt.Errorf("reading a person: %w", err)
 	}
+	_, left := kept[attrLeftAt]
 	if roleOf(kept) <= to {
-		return nil
+		return left, nil
 	}
 	role := expression.Name(attrRole)
 	_, err = s.writeIf(ctx, role.Equal(expression.Value(text(kept, attrRole))),
 		personKey(organization, id), expression.Set(role, expression.Value(roles[to])))
 	if err != nil {
-		return fmt.Errorf("writing that a person has lost a role: %w", err)
+		return false, fmt.Errorf("writing that a person has lost a role: %w", err)
 	}
-	return nil
+	return left, nil
 }
 
 // ClearUndeliverable implements [token.Store].

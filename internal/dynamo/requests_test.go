@@ -114,7 +114,7 @@ func everything(t *testing.T, tb table, after func(operation string)) {
 			return err
 		}},
 		{"KeepPerson", func() error { _, err := tb.KeepPerson(ctx, admin, tb.now.Add(2*time.Second)); return err }},
-		{"Demote", func() error { return tb.Demote(ctx, "acme", "alice", token.RoleNone) }},
+		{"Demote", func() error { _, err := tb.Demote(ctx, "acme", "alice", token.RoleNone); return err }},
 		{"MarkUndeliverable", func() error { return tb.MarkUndeliverable(ctx, admin, tb.now) }},
 		{"ClearUndeliverable", func() error { return tb.ClearUndeliverable(ctx, "acme", "alice") }},
 		{"PeopleByID", func() error { _, err := tb.PeopleByID(ctx, "acme", []string{"alice"}); return err }},

@@ -49,7 +49,7 @@ type Trail interface {
 // Activity returns what happened in p's organization, to admins. With a filter a page may hold
 // fewer entries than the limit and still not be the last.
 func (m *Manager) Activity(ctx context.Context, p Principal, trail Trail, r ActivityRequest) (Activity, error) {
-	if _, err := enter(ctx, m.c.Store, p, m.c.Now().UTC()); err != nil {
+	if _, err := enter(ctx, m.c.Store, &p, m.c.Now().UTC()); err != nil {
 		return Activity{}, err
 	}
 	if p.Role != RoleAdmin {

@@ -47,7 +47,7 @@ type BulkRevocation struct {
 // What it says of a token is what [Manager.Revoke] would say. It can be repeated.
 func (m *Manager) RevokeMany(ctx context.Context, p Principal, r BulkRevocation) ([]BulkResult, error) {
 	now := m.c.Now().UTC()
-	if _, err := enter(ctx, m.c.Store, p, now); err != nil {
+	if _, err := enter(ctx, m.c.Store, &p, now); err != nil {
 		return nil, err
 	}
 	ids, err := m.named(ctx, p, r, now)

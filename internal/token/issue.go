@@ -49,8 +49,8 @@ type People interface {
 	// KeepKnown does what KeepPerson does if there is a record already, and else nothing.
 	KeepKnown(ctx context.Context, p Person, now time.Time) (Person, error)
 	// Demote records that a person has no more than a role. It does nothing if they are
-	// not known to have more.
-	Demote(ctx context.Context, organization, id string, to Role) error
+	// not known to have more. It returns whether they were marked as having left.
+	Demote(ctx context.Context, organization, id string, to Role) (left bool, err error)
 }
 
 // Writer stores new tokens.
@@ -132,7 +132,7 @@ type Issued struct {
 // Issue makes a token for p.
 func (i *Issuer) Issue(ctx context.Context, p Principal, r IssueRequest) (Issued, error) {
 	moment := i.c.Now().UTC()
-	owner, err := enter(ctx, i.c.Store, p, moment)
+	owner, err := enter(ctx, i.c.Store, &p, moment)
 	if err != nil {
 		return Issued{}, err
 	}

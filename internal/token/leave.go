@@ -110,7 +110,7 @@ func (m *Manager) Return(ctx context.Context, p Principal, person string) (Perso
 // leaver finds the person whom an admin names. One who was never seen, and has no tokens, does
 // not exist: a mistyped id must not look like somebody who was stopped.
 func (m *Manager) leaver(ctx context.Context, p Principal, person string, now time.Time) (Quota, Person, error) {
-	if _, err := enter(ctx, m.c.Store, p, now); err != nil {
+	if _, err := enter(ctx, m.c.Store, &p, now); err != nil {
 		return Quota{}, Person{}, err
 	}
 	switch {

@@ -180,6 +180,51 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// An ID token outlives a leaver's day: whatever it says, it gives them no right over others any
+// more. What is their own they may still see and end.
+func TestALeaversSignIn(t *testing.T) {
+	s := tokentest.New(t, nil)
+	bobs, _ := s.MustIssue(t, tokentest.Bob, "bob's", 30)
+	anton := tokentest.Alice
+	anton.Subject, anton.Email = "anton", "anton@acme.example"
+	s.MustIssue(t, anton, "anton's", 30)
+	if _, err := s.Leave(t.Context(), tokentest.Alice, token.LeaveRequest{Person: "anton"}); err != nil {
+		t.Fatal(err)
+	}
+	unverified := anton
+	unverified.EmailVerified = false
+	days := 30
+	for name, p := range map[string]token.Principal{"verified": anton, "not verified": unverified} {
+		for call, err := range map[string]error{
+			"issue":    second(s.Issue(t.Context(), p, token.IssueRequest{Name: "x", ExpiresInDays: &days})),
+			"rotate":   second(s.Rotate(t.Context(), p, string(bobs.ID), token.RotateRequest{})),
+			"revoke":   second(s.Revoke(t.Context(), p, string(bobs.ID), "")),
+			"many":     second(s.RevokeMany(t.Context(), p, token.BulkRevocation{Owner: new("bob")})),
+			"leave":    second(s.Leave(t.Context(), p, token.LeaveRequest{Person: "bob"})),
+			"return":   second(s.Return(t.Context(), p, "anton")),
+			"activity": second(s.Activity(t.Context(), p, s.Store, token.ActivityRequest{})),
+			"get":      second(s.Get(t.Context(), p, string(bobs.ID))),
+			"list all": second(s.List(t.Context(), p, token.ListRequest{Owner: "all"})),
+		} {
+			if token.CodeOf(err) != token.CodeForbidden && (call != "return" || token.CodeOf(err) != token.CodeInvalidRequest) {
+				t.Errorf("%s, %s: %v", name, call, err)
+			}
+		}
+		if own, err := s.List(t.Context(), p, token.ListRequest{}); err != nil || len(own.Tokens) != 1 || !own.Person.Left {
+			t.Errorf("%s: own tokens %+v, error %v", name, own, err)
+		}
+	}
+	if shown, err := s.Get(t.Context(), tokentest.Alice, string(bobs.ID)); err != nil || !shown.RevokedAt.IsZero() {
+		t.Errorf("bob's: %+v, error %v", shown, err)
+	}
+	if _, err := s.Return(t.Context(), tokentest.Alice, "anton"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Activity(t.Context(), anton, s.Store, token.ActivityRequest{}); err != nil {
+		t.Errorf("after returning: %v", err)
+	}
+}
+
 // What a crash or an outage leaves undone, the next request does.
 func TestLeavingIsFinished(t *testing.T) {
 	s := tokentest.New(t, nil)

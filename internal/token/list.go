@@ -77,7 +77,7 @@ func (m *Manager) List(ctx context.Context, p Principal, r ListRequest) (Page, e
 	now := m.c.Now().UTC()
 	var page Page
 	var err error
-	if page.Person, err = enter(ctx, m.c.Store, p, now); err != nil {
+	if page.Person, err = enter(ctx, m.c.Store, &p, now); err != nil {
 		return Page{}, err
 	}
 	q, err := r.query(p, now)

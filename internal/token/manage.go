@@ -80,33 +80,38 @@ type Shown struct {
 // enter is the door of every management call: it records the address that notices go to,
 // and that somebody who has lost the role is no admin. It lets everybody pass whom the
 // sign-in names, since people may see and end what is their own; notices about that still go
-// to those who have lost their role, but who never had one leaves no record.
-func enter(ctx context.Context, people People, p Principal, now time.Time) (Person, error) {
+// to those who have lost their role, but who never had one leaves no record. Who was marked as
+// having left has no role from then on, whatever the sign-in says.
+func enter(ctx context.Context, people People, p *Principal, now time.Time) (Person, error) {
 	if !p.known() {
 		return Person{}, errNoRole
 	}
+	known := p.person()
 	if p.reachable() {
 		keep := people.KeepPerson
 		if p.Role == RoleNone {
 			keep = people.KeepKnown
 		}
-		known, err := keep(ctx, p.person(), now)
-		if err != nil {
+		var err error
+		if known, err = keep(ctx, known, now); err != nil {
 			return Person{}, fmt.Errorf("keeping who a person is: %w", err)
 		}
-		return known, nil
-	}
-	if p.Role != RoleAdmin {
-		if err := people.Demote(ctx, p.Organization, p.Subject, p.Role); err != nil {
+	} else {
+		left, err := people.Demote(ctx, p.Organization, p.Subject, p.Role)
+		if err != nil {
 			return Person{}, fmt.Errorf("demoting a person: %w", err)
 		}
+		known.Left = left
 	}
-	return p.person(), nil
+	if known.Left {
+		p.Role, p.left = RoleNone, true
+	}
+	return known, nil
 }
 
 // Get returns one token. To a person who may not see it, it does not exist.
 func (m *Manager) Get(ctx context.Context, p Principal, id string) (Shown, error) {
-	if _, err := enter(ctx, m.c.Store, p, m.c.Now().UTC()); err != nil {
+	if _, err := enter(ctx, m.c.Store, &p, m.c.Now().UTC()); err != nil {
 		return Shown{}, err
 	}
 	t, err := m.visible(ctx, p, id)
@@ -121,7 +126,7 @@ func (m *Manager) Get(ctx context.Context, p Principal, id string) (Shown, error
 // cannot be read when the token is revoked, only the ID is shown.
 func (m *Manager) Revoke(ctx context.Context, p Principal, id, reason string) (Shown, error) {
 	now := m.c.Now().UTC()
-	if _, err := enter(ctx, m.c.Store, p, now); err != nil {
+	if _, err := enter(ctx, m.c.Store, &p, now); err != nil {
 		return Shown{}, err
 	}
 	t, err := m.visible(ctx, p, id)
@@ -175,7 +180,7 @@ func (m *Manager) revoke(ctx context.Context, p Principal, t Token, reason strin
 func (m *Manager) ResumeNotices(ctx context.Context, p Principal) (Person, error) {
 	now := m.c.Now().UTC()
 	if refused := p.mayIssue(); refused != nil {
-		known, err := enter(ctx, m.c.Store, p, now)
+		known, err := enter(ctx, m.c.Store, &p, now)
 		if err != nil {
 			return Person{}, err
 		}
@@ -186,7 +191,7 @@ func (m *Manager) ResumeNotices(ctx context.Context, p Principal) (Person, error
 	if err := m.c.Store.ClearUndeliverable(ctx, p.Organization, p.Subject); err != nil {
 		return Person{}, fmt.Errorf("clearing a person's mark: %w", err)
 	}
-	return enter(ctx, m.c.Store, p, now)
+	return enter(ctx, m.c.Store, &p, now)
 }
 
 func (m *Manager) visible(ctx context.Context, p Principal, raw string) (Token, error) {

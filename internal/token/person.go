@@ -61,6 +61,8 @@ type Principal struct {
 	Role          Role
 	Address       string // IP address that the request came from, for the audit trail
 	Client        string // what the client calls itself (User-Agent), for the audit trail
+
+	left bool // was marked as having left
 }
 
 // known reports whether the sign-in says who this is, and of which organization.
@@ -70,6 +72,8 @@ func (p Principal) known() bool { return p.Organization != "" && p.Subject != ""
 // notice could reach its owner, or it could reach somebody else.
 func (p Principal) mayIssue() error {
 	switch {
+	case p.left:
+		return ErrLeft
 	case !p.known() || p.Role == RoleNone:
 		return errNoRole
 	case p.Email == "":

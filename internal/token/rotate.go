@@ -107,7 +107,7 @@ const changeTries = 4
 // Rotate replaces a token's secret on behalf of p and returns the new one.
 func (r *Rotator) Rotate(ctx context.Context, p Principal, id string, request RotateRequest) (Issued, error) {
 	moment := r.c.Now().UTC()
-	if _, err := enter(ctx, r.c.Store, p, moment); err != nil {
+	if _, err := enter(ctx, r.c.Store, &p, moment); err != nil {
 		return Issued{}, err
 	}
 	if err := p.mayIssue(); err != nil {
@@ -237,7 +237,7 @@ func (r *Rotator) schedule(c *SecretChange, now time.Time) {
 // before goes on as if nothing had happened.
 func (r *Rotator) Cancel(ctx context.Context, p Principal, id string) (Shown, error) {
 	moment := r.c.Now().UTC()
-	if _, err := enter(ctx, r.c.Store, p, moment); err != nil {
+	if _, err := enter(ctx, r.c.Store, &p, moment); err != nil {
 		return Shown{}, err
 	}
 	if err := p.mayIssue(); err != nil {

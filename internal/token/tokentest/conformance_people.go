@@ -54,7 +54,7 @@ func peopleAreAsTheyAreNow(t *testing.T, c conforming) {
 	c.keep(moved, Noon.Add(2*time.Minute))
 	for _, role := range []token.Role{token.RoleManager, token.RoleAdmin, token.RoleNone} {
 		for _, id := range []string{"alice", "alice", "bob"} {
-			if err := c.Demote(t.Context(), "acme", id, role); err != nil {
+			if _, err := c.Demote(t.Context(), "acme", id, role); err != nil {
 				t.Errorf("demoting %s: %v", id, err)
 			}
 		}

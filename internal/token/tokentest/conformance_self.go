@@ -142,7 +142,7 @@ func adminsAreThoseOfNow(t *testing.T, c conforming) {
 	}
 	c.keep(token.Person{Organization: "acme", ID: "bob", Email: "bob@acme.example", Role: token.RoleManager}, Noon.Add(5*time.Hour))
 	c.keep(token.Person{Organization: "globex", ID: "dave", Email: "dave@globex.example", Role: token.RoleAdmin}, Noon.Add(5*time.Hour))
-	if err := c.Demote(t.Context(), "acme", "former", token.RoleManager); err != nil {
+	if _, err := c.Demote(t.Context(), "acme", "former", token.RoleManager); err != nil {
 		t.Fatal(err)
 	}
 	for limit, want := range map[int][]string{1: {"third"}, 2: {"third", "first"}, 9: {"third", "first"}} {

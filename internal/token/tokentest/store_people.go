@@ -45,6 +45,7 @@ func (s *Store) KeepPerson(_ context.Context, p token.Person, now time.Time) (to
 	if !now.Before(s.seen[k]) {
 		s.people[k], s.seen[k] = p, now
 	}
+	p.Left = s.hasLeft(k.organization, k.id)
 	return p, nil
 }
 
@@ -61,17 +62,17 @@ func (s *Store) KeepKnown(ctx context.Context, p token.Person, now time.Time) (t
 }
 
 // Demote implements [token.People].
-func (s *Store) Demote(_ context.Context, organization, id string, to token.Role) error {
+func (s *Store) Demote(_ context.Context, organization, id string, to token.Role) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin("Demote"); err != nil {
-		return err
+		return false, err
 	}
 	if p, ok := s.people[personKey{organization, id}]; ok {
 		p.Role = min(p.Role, to)
 		s.people[personKey{organization, id}] = p
 	}
-	return nil
+	return s.hasLeft(organization, id), nil
 }
 
 // ClearUndeliverable implements [token.Store].
