@@ -47,21 +47,28 @@ func TestEvents(t *testing.T) {
 	for _, e := range events {
 		seen[e.Function] = true
 		t.Run(e.File, func(t *testing.T) {
-			if err := table.Restore(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			before := dump(t, table)
-			answer, err := s.system.Invoke(t.Context(), e.Function, e.JSON)
-			if failure, ok := errors.AsType[*lambda.FunctionError](err); ok {
-				answer = failure.Payload
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if err := e.Check(answer); err != nil {
-				t.Error(err)
-			}
-			if e.ChangesNothing() && dump(t, table) != before {
-				t.Error("the table has changed")
+			// An event before this one may have started a run of the reminder, which changes the
+			// table when it comes to it: what this one changes, it changes each time.
+			for try := 1; ; try++ {
+				if err := table.Restore(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				before := dump(t, table)
+				answer, err := s.system.Invoke(t.Context(), e.Function, e.JSON)
+				if failure, ok := errors.AsType[*lambda.FunctionError](err); ok {
+					answer = failure.Payload
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Check(answer); err != nil {
+					t.Error(err)
+				}
+				if !e.ChangesNothing() || dump(t, table) == before {
+					break
+				}
+				if try == 3 {
+					t.Fatal("the table has changed")
+				}
 			}
 		})
 	}
